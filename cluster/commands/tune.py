@@ -1,0 +1,46 @@
+"""`trimtab tune`: an experiment as a Ray Tune driver."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import ray
+import typer
+
+from cluster.demo.progress import live
+from cluster.demo.story import chunk_sizes
+from cluster.options import Json, Workspace
+from cluster.session import build_indexes, connect
+from engine.config.experiment import load_experiment
+from search.tuner import tune_experiment
+
+
+def tune(
+    experiment: Annotated[Path, typer.Argument(help="The experiment's YAML file.")],
+    workspace: Workspace = Path(".trimtab"),
+    *,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the trials that a dead driver left.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Search an experiment's space on live traffic and nominate what is proved better.
+
+    Example: trimtab tune configs/demo/experiment.yaml
+    """
+    root = workspace.resolve()
+    loaded = load_experiment(experiment)
+    connect(root)
+    build_indexes(root, chunk_sizes(loaded))
+    try:
+        with live(root, loaded.experiment.experiment, quiet=as_json):
+            outcome = tune_experiment(root, loaded, resume=resume)
+    finally:
+        ray.shutdown()
+    if as_json:
+        typer.echo(json.dumps(asdict(outcome)))
+        return
+    for trial in outcome.trials:
+        typer.echo(f"{trial.window}  {trial.config_hash}  {trial.state}  {trial.cause}")
+    typer.echo(f"promoted: {outcome.promoted or 'nothing'}")

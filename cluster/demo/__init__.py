@@ -1,0 +1,1 @@
+"""The demonstration: a workflow, its questions, and people who rate the answers."""

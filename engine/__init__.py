@@ -1,0 +1,1 @@
+"""What the rest stands on: configuration, statistics, evidence, the two books, the workflow."""

@@ -1,0 +1,131 @@
+"""Where one process keeps its new facts until they are shipped."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from engine.books import lock
+from engine.books.catalogue import Catalogue
+from engine.books.group import CAPACITY, GroupCommit
+from engine.books.points import Passing, unwatched
+from engine.books.rows import Values, insert_of, table_of, values_of
+from engine.books.sqlite import Database
+from engine.errors import BookError
+from engine.evidence.records import Kind
+
+KINDS: tuple[Kind, ...] = ("exposure", "trace")
+"""The kinds that a spool holds; feedback has its own book."""
+
+Row = tuple[Kind, Mapping[str, object]]
+
+
+class Spool:
+    """One file with one writer: a row is on disk when `write` returns, or not there at all.
+
+    The file's stem is the writer's name. A name is never used for a second file: a row's
+    number is its shipping mark, and numbers begin again in a new file.
+
+    Raises:
+        BookError: Another process holds this spool, or its name was used before.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        catalogue: Catalogue | None = None,
+        *,
+        passing: Passing = unwatched,
+    ) -> None:
+        self.path = path
+        self.writer = path.stem
+        self._passing = passing
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = _held(path)
+        try:
+            fresh = not path.exists()
+            self._database = Database(path, [table_of(kind) for kind in KINDS])
+            if catalogue is not None:
+                catalogue.register(path, os.getpid(), time.time(), fresh=fresh)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Commit these rows in one transaction.
+
+        Raises:
+            StoreFullError: None of them was written; the spool goes on when space returns.
+            BookError: A row doesn't fit its schema; none of them was written.
+        """
+        self.write_values([(_kept(kind), values_of(kind, row)) for kind, row in rows])
+
+    def write_values(self, rows: Sequence[tuple[Kind, Values]]) -> None:
+        """Commit rows that are checked already."""
+        with self._database.writing() as connection:
+            for kind in KINDS:
+                values = [row for of, row in rows if of == kind]
+                if values:
+                    connection.executemany(insert_of(kind), values)
+            self._passing("before commit")
+        self._passing("after commit")
+
+    def close(self) -> None:
+        """Close the file and let the compactor take over what it holds."""
+        self._database.close()
+        self._lock.release()
+
+
+class Committer:
+    """Writes to a spool for many waiting requests, one commit for all who wait.
+
+    From asyncio: ``await asyncio.wrap_future(committer.submit(kind, row))``.
+    """
+
+    def __init__(self, spool: Spool, *, capacity: int = CAPACITY) -> None:
+        write: Callable[[Sequence[tuple[Kind, Values]]], Sequence[None]] = _told_nothing(spool)
+        self._group = GroupCommit(write, capacity=capacity)
+
+    def submit(self, kind: Kind, row: Mapping[str, object]) -> Future[None]:
+        """Hand over a row; the future resolves after its commit, or fails with StoreFullError.
+
+        Raises:
+            StoreFullError: Too many rows wait already.
+            BookError: The row doesn't fit its schema, or this writer is closed.
+        """
+        return self._group.submit((_kept(kind), values_of(kind, row)))
+
+    def submit_many(self, rows: Iterable[Row]) -> list[Future[None]]:
+        """Hand over several rows, all of them or none."""
+        return self._group.submit_many([(_kept(kind), values_of(kind, row)) for kind, row in rows])
+
+    def close(self) -> None:
+        """Write everything that waits, then stop; the spool stays open."""
+        self._group.close()
+
+
+def lock_path(spool: Path) -> Path:
+    """The file whose lock says that this spool's writer lives."""
+    return spool.with_suffix(".lock")
+
+
+def _held(path: Path) -> lock.Lock:
+    held = lock.take(lock_path(path))
+    if held is None:
+        raise BookError(f"{path}: another process writes here; give each process its own spool")
+    return held
+
+
+def _kept(kind: Kind) -> Kind:
+    if kind not in KINDS:
+        raise BookError(f"a spool holds {' and '.join(KINDS)}, not {kind}")
+    return kind
+
+
+def _told_nothing(spool: Spool) -> Callable[[Sequence[tuple[Kind, Values]]], Sequence[None]]:
+    def write(rows: Sequence[tuple[Kind, Values]]) -> Sequence[None]:
+        spool.write_values(rows)
+        return [None] * len(rows)
+
+    return write

@@ -1,0 +1,152 @@
+"""The book of facts, as its readers see it."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from engine.books.catalogue import Catalogue, FileRow
+from engine.books.durable import make_folder, sync_folder
+from engine.books.parquet import load
+from engine.errors import NotFoundError, StoreCorruptError
+from engine.evidence.records import SCHEMAS, Kind, empty
+
+NEWEST = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the store that its readers can't use."""
+
+    path: str
+    """Relative to the workspace."""
+    why: str
+
+
+class Store:
+    """Facts by the catalogue, never by a listing of files.
+
+    The rows of ``after < batch <= upto`` are the same for ever, whatever is written or merged
+    later. They come in the order of (batch, row).
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._catalogue = Catalogue(root / "catalogue.db")
+
+    def position(self) -> int:
+        """The newest catalogue id, 0 when empty."""
+        return self._catalogue.position()
+
+    def settled_at(self) -> float:
+        """The Unix time before which every fact is in the store; ask before `position`."""
+        return self._catalogue.settled_at()
+
+    def read(
+        self,
+        kind: Kind,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Read rows from one snapshot of the catalogue, with their `batch`.
+
+        Raises:
+            StoreCorruptError: A file is missing, torn or altered; the message names it.
+        """
+        while True:
+            files = self._catalogue.live(kind, after=after, upto=upto)
+            tables = []
+            for file in files:
+                try:
+                    tables.append(self._load(file, after, upto, columns))
+                except StoreCorruptError:
+                    if self._catalogue.is_live(file.id):
+                        raise
+                    # merged away and swept while we read: the new snapshot has its rows
+                    break
+            else:
+                return _frame(kind, tables, columns)
+
+    def check(self) -> list[Problem]:
+        """Read everything, and name what can't be read; moves and changes nothing."""
+        problems = [
+            Problem(path, f"set aside as damaged, it lies at {moved}")
+            for path, moved in self._catalogue.quarantined().items()
+        ]
+        for kind in SCHEMAS:
+            for file in self._catalogue.live(kind):
+                try:
+                    self._load(file, 0, None, None)
+                except StoreCorruptError as error:
+                    problems.append(Problem(file.path, str(error)))
+        for spool in self._catalogue.spools():
+            why = _spool_problem(self.root / spool.path)
+            if why is not None:
+                problems.append(Problem(spool.path, why))
+        return problems
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        self._catalogue.close()
+
+    def _load(
+        self, file: FileRow, after: int, upto: int | None, columns: Sequence[str] | None
+    ) -> pa.Table:
+        last = NEWEST if upto is None else upto
+        return load(self.root, file, after=after, upto=last, columns=columns)
+
+
+def quarantine(root: Path, path: str) -> Path:
+    """Move a damaged file of the store aside, and return where it lies; the rest stays readable.
+
+    Its rows are missing from every later read, so decisions based on them no longer recompute.
+
+    Raises:
+        NotFoundError: The catalogue has no such file.
+    """
+    catalogue = Catalogue(root / "catalogue.db")
+    try:
+        if path not in catalogue.listed():
+            raise NotFoundError(f"{path}: not a file of this store; `Store.check` names them")
+        source = root / path
+        target = root / "quarantine" / "-".join(source.relative_to(root / "parquet").parts)
+        make_folder(target.parent)
+        if source.exists():
+            source.replace(target)
+            sync_folder(target.parent)
+            sync_folder(source.parent)
+        catalogue.set_aside(path, str(target.relative_to(root)))
+    finally:
+        catalogue.close()
+    return target
+
+
+def _frame(kind: Kind, tables: list[pa.Table], columns: Sequence[str] | None) -> pl.DataFrame:
+    if not tables:
+        blank = empty(kind)
+        return blank if columns is None else blank.select(_ordered(kind, columns))
+    frame = pl.from_arrow(pa.concat_tables(tables))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _ordered(kind: Kind, columns: Sequence[str]) -> list[str]:
+    return [*(name for name in SCHEMAS[kind].names if name in columns), "batch"]
+
+
+def _spool_problem(path: Path) -> str | None:
+    if not path.exists():
+        return "missing; what it had acknowledged and not yet shipped is lost"
+    connection = sqlite3.connect(path)
+    try:
+        (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        return f"damaged ({error})"
+    finally:
+        connection.close()
+    return None if answer == "ok" else f"damaged ({answer})"

@@ -1,0 +1,1 @@
+"""What an operator may write, read with positions and checked once."""

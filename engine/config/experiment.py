@@ -1,0 +1,209 @@
+"""What an operator may write about an experiment on a workflow."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from engine.config.fit import fit_problems
+from engine.config.parameter import Parameter
+from engine.config.problem import Problem, did_you_mean, impossible
+from engine.config.source import load, read
+from engine.config.space import Exclusive, Forbidden, Space, shape_problems
+from engine.config.workflow import Frozen, Workflow
+
+Mode = Literal["report", "suggest", "experiment", "auto"]
+PositiveShare = Annotated[float, Field(gt=0.0, le=1.0)]
+SPARE_SLOTS = 2
+"""Slots that windows can't have: the baseline's, and one that drains or holds back."""
+_ROUNDING = 1e-9
+
+
+class Objective(Frozen):
+    """The metric that decides."""
+
+    metric: Literal["quality"] = "quality"
+    mde: float = Field(0.02, gt=0.0, lt=1.0)
+    """The smallest improvement worth finding, on the metric's own scale."""
+
+
+class Guardrails(Frozen):
+    """Losses that no gain can buy."""
+
+    latency_ratio: float = Field(1.2, gt=1.0, le=10.0)
+    """The candidate's geometric mean latency over the baseline's must be proved below this."""
+    error_margin: float = Field(0.02, gt=0.0, lt=1.0)
+    """The candidate's error rate less the baseline's must be proved below this."""
+
+
+class Windows(Frozen):
+    """How candidates get traffic, and when their windows close."""
+
+    concurrent: int = Field(1, ge=1, le=62)
+    """Windows open at once."""
+    share: PositiveShare = 0.05
+    """Of all traffic, for each candidate."""
+    exploration_cap: PositiveShare = 0.2
+    """Of all traffic, for all candidates together."""
+    min_units: int = Field(200, ge=1)
+    """Matured candidate units before a promotion."""
+    max_units: int = Field(2_000, ge=1)
+    """Matured candidate units after which a window closes undecided."""
+    lease_s: float = Field(30.0, gt=0.0)
+    """How long gateways honour a window that nobody renews."""
+    max_trials: int = Field(20, ge=1)
+
+
+class Ramp(Frozen):
+    """The planned steps of a nominated candidate, as shares of all traffic."""
+
+    steps: tuple[PositiveShare, ...] = Field((0.25, 0.5, 0.9), min_length=1)
+    min_units: int = Field(200, ge=1)
+    """Matured candidate units at a step before the next."""
+
+
+class Sampler(Frozen):
+    """How settings are suggested."""
+
+    name: Literal["tpe"] = "tpe"
+    startup_trials: int = Field(6, ge=1)
+    """Trials at random before the sampler learns."""
+
+
+class Experiment(Frozen):
+    """One experiment: its space, metrics, guardrails and budget."""
+
+    experiment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$", examples=["docs-qa"])
+    workflow: str = Field(min_length=1)
+    """The workflow's file, relative to this one."""
+    mode: Mode = "suggest"
+    """`report` observes, `suggest` proposes, `experiment` waits for a person, `auto` promotes."""
+    seed: int = Field(0, ge=0, le=2**32 - 1)
+    alpha: float = Field(0.05, gt=0.0, lt=0.5)
+    """The chance that any promotion of the experiment is a mistake."""
+    objective: Objective = Objective()
+    maturation_s: float = Field(ge=0.0)
+    """How long after a unit's exposure its outcome is final."""
+    min_cycle_s: float = Field(ge=0.0)
+    """The shortest time over which traffic is compared: a whole day or week where it varies."""
+    guardrails: Guardrails = Guardrails()
+    windows: Windows = Windows()
+    ramp: Ramp = Ramp()
+    holdback: float = Field(0.1, ge=0.0, lt=1.0)
+    """The share of all traffic that keeps the former baseline after a promotion."""
+    max_promotions: int = Field(1, ge=1)
+    max_duration_s: float | None = Field(None, gt=0.0)
+    """After this long no window opens and the open ones close undecided; None sets no limit."""
+    aa: bool = False
+    """Every candidate is a copy of the baseline: whatever is promoted, is promoted by mistake."""
+    sampler: Sampler = Sampler()
+    space: dict[str, Parameter]
+    exclusive: Exclusive = ()
+    """Groups of switches of which exactly one is true."""
+    forbidden: Forbidden = ()
+    """Settings that are never proposed together."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        found = [
+            *_window_problems(self.windows),
+            *_ramp_problems(self),
+            *shape_problems(self.space, self.exclusive, self.forbidden),
+        ]
+        if found:
+            raise impossible(found)
+        return self
+
+
+@dataclass(frozen=True)
+class LoadedExperiment:
+    """An experiment and its workflow, checked against each other."""
+
+    experiment: Experiment
+    workflow: Workflow
+    path: Path
+
+    @property
+    def space(self) -> Space:
+        """What the experiment searches."""
+        return space_of(self.experiment)
+
+
+def space_of(experiment: Experiment) -> Space:
+    """The space that an experiment's file spreads over three keys."""
+    return Space(
+        parameters=experiment.space,
+        exclusive=experiment.exclusive,
+        forbidden=experiment.forbidden,
+    )
+
+
+def load_workflow(path: Path) -> Workflow:
+    """Read and check a workflow's file.
+
+    Raises:
+        ConfigError: Every problem with its line and column.
+    """
+    return load(path, Workflow)
+
+
+def load_experiment(path: Path) -> LoadedExperiment:
+    """Read and check an experiment's file, and the workflow's that it names, against each other.
+
+    Raises:
+        ConfigError: Every problem of the first of these that fails, with line and column:
+            the experiment, its workflow, the two together.
+    """
+    document = read(path)
+    experiment = document.into(Experiment)
+    named = path.parent / experiment.workflow
+    if not named.is_file():
+        files = [file.name for file in named.parent.glob("*.y*ml") if file != path]
+        why = f"got {experiment.workflow!r}, which is no file; {did_you_mean(named.name, files)}"
+        raise document.refusal([Problem(("workflow",), why)])
+    workflow = load_workflow(named)
+    problems = list(_slot_problems(experiment, workflow))
+    if problems := problems + fit_problems(space_of(experiment), workflow):
+        raise document.refusal(problems)
+    return LoadedExperiment(experiment, workflow, path)
+
+
+def _window_problems(windows: Windows) -> Iterator[Problem]:
+    together = windows.concurrent * windows.share
+    if together > windows.exploration_cap + _ROUNDING:
+        most = math.floor(1_000 * windows.exploration_cap / windows.concurrent) / 1_000
+        why = f"{windows.concurrent} windows of {windows.share:g} take {together:g} of the traffic"
+        yield Problem(("windows", "share"), f"{why}; write at most {most:g} or raise the cap")
+    if windows.max_units < windows.min_units:
+        why = f"got {windows.max_units}; write at least min_units, which is {windows.min_units}"
+        yield Problem(("windows", "max_units"), why)
+
+
+def _ramp_problems(experiment: Experiment) -> Iterator[Problem]:
+    steps, share = experiment.ramp.steps, experiment.windows.share
+    for index, (step, before) in enumerate(zip(steps, (share, *steps), strict=False)):
+        if step < before or (index > 0 and step == before):
+            why = f"got {step:g} after {before:g}; a ramp only widens"
+            yield Problem(("ramp", "steps", index), f"{why}, write a larger share")
+            return
+    whole = 1.0 - experiment.holdback
+    if not math.isclose(steps[-1], whole, abs_tol=_ROUNDING):
+        why = f"got {steps[-1]:g}; the last step is all but the holdback, write {whole:g}"
+        yield Problem(("ramp", "steps", len(steps) - 1), why)
+    if experiment.windows.exploration_cap > whole + _ROUNDING:
+        why = f"got {experiment.windows.exploration_cap:g}; the holdback leaves {whole:g}"
+        yield Problem(("windows", "exploration_cap"), f"{why}, write at most that")
+
+
+def _slot_problems(experiment: Experiment, workflow: Workflow) -> Iterator[Problem]:
+    needed = experiment.windows.concurrent + SPARE_SLOTS
+    if workflow.deploy.slots < needed:
+        why = f"needs {needed} slots and {experiment.workflow} has {workflow.deploy.slots}"
+        advice = f"write at most {workflow.deploy.slots - SPARE_SLOTS}"
+        if workflow.deploy.slots <= SPARE_SLOTS:
+            advice = "that leaves none for a window"
+        hint = f"{advice}, or `deploy.slots: {needed}` there"
+        yield Problem(("windows", "concurrent"), f"{why}; {hint}")

@@ -1,0 +1,131 @@
+"""What an operator may write about a workflow."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from engine.config.problem import Problem, did_you_mean, impossible, listed
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+NodeName = Literal["qa_agent", "qa_with_tool_agent"]
+
+
+class Frozen(BaseModel):
+    """A value: never changed, no unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Llm(Frozen):
+    """How the language model is asked."""
+
+    name: str = "embedded-reader"
+    """The name sent as `model` to the endpoint."""
+    base_url: str = "embedded"
+    """An OpenAI-compatible base URL; `embedded` is the offline one, `env` means OPENAI_BASE_URL."""
+    temperature: float = Field(0.2, ge=0.0, le=2.0)
+    top_p: float = Field(1.0, gt=0.0, le=1.0)
+    max_tokens: int = Field(512, ge=1, le=32_768)
+    prompt: str = "plain"
+    """A key of `prompts`: the system message."""
+    timeout_s: float = Field(20.0, gt=0.0)
+
+
+class Rerank(Frozen):
+    """A second, lexical ordering of what dense retrieval found."""
+
+    enabled: bool = False
+    depth: int = Field(20, ge=1, le=200)
+    """Chunks fetched before reranking; at least `top_k` are always kept."""
+
+
+class Rag(Frozen):
+    """What the language model gets to read."""
+
+    corpus: Literal["python-reference"] = "python-reference"
+    embedding: Literal["all-MiniLM-L6-v2"] = "all-MiniLM-L6-v2"
+    chunk_chars: int = Field(300, ge=100, le=4_000)
+    top_k: int = Field(4, ge=1, le=50)
+    rerank: Rerank = Rerank()
+
+
+class Router(Frozen):
+    """Which agent answers: the tool agent when enough keywords occur, else the default one."""
+
+    tool_keywords: tuple[str, ...] = ()
+    tool_threshold: int = Field(1, ge=1, le=10)
+    """Keywords or numbers that a question must hold before the tool agent takes it."""
+
+
+class Node(Frozen):
+    """One agent of the graph."""
+
+    enabled: bool = True
+    default: bool = False
+    """Takes every question that the keywords send nowhere; exactly one agent is the default."""
+
+
+class Nodes(Frozen):
+    """The agents of the graph."""
+
+    qa_agent: Node = Node(default=True)
+    qa_with_tool_agent: Node = Node()
+
+
+class Deploy(Frozen):
+    """How much machine a workflow gets; not a part of any variant."""
+
+    slots: int = Field(5, ge=2, le=64)
+    gateways: int = Field(2, ge=1, le=16)
+    models: int = Field(1, ge=1, le=16)
+    """Replicas of the embedded model."""
+    slot_replicas: int = Field(2, ge=1, le=64)
+    """Replicas of a slot at full share; a slot gets its share of them, rounded up."""
+    slot_cpus: float = Field(0.1, ge=0.0, le=64.0)
+
+
+class Workflow(Frozen):
+    """One agent workflow: its nodes, their settings, and where it runs."""
+
+    workflow: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$", examples=["docs-qa"])
+    timeout_s: float = Field(30.0, gt=0.0)
+    """The deadline of one request, handed down to every call inside it."""
+    conversation_ttl_s: float = Field(1_800.0, gt=0.0)
+    """How long a conversation keeps the variant it began with."""
+    idempotent: bool = True
+    """No node has effects, so a request may be tried again after a replica died."""
+    llm: Llm = Llm()
+    prompts: dict[str, str] = {"plain": "Answer the question from the context."}
+    rag: Rag = Rag()
+    router: Router = Router()
+    nodes: Nodes = Nodes()
+    deploy: Deploy = Deploy()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if problems := [*self._about_prompt(), *self._about_default()]:
+            raise impossible(problems)
+        return self
+
+    def _about_prompt(self) -> Iterator[Problem]:
+        name = self.llm.prompt
+        if name not in self.prompts:
+            hint = did_you_mean(name, self.prompts)
+            yield Problem(("llm", "prompt"), f"got {name!r}, which `prompts` does not hold; {hint}")
+
+    def _about_default(self) -> Iterator[Problem]:
+        agents = {
+            "qa_agent": self.nodes.qa_agent,
+            "qa_with_tool_agent": self.nodes.qa_with_tool_agent,
+        }
+        defaults = [name for name, node in agents.items() if node.default]
+        if len(defaults) != 1:
+            found = listed(defaults) if defaults else "none"
+            why = f"got {found} as the default; write `default: true` for exactly one agent"
+            yield Problem(("nodes",), why)
+        elif not agents[defaults[0]].enabled:
+            why = "the default agent can't be disabled; enable it or make another the default"
+            yield Problem(("nodes", defaults[0], "enabled"), why)

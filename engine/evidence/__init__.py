@@ -1,0 +1,1 @@
+"""Facts as records, and what can be measured and observed in them."""

@@ -1,0 +1,1 @@
+"""Decisions as pure functions: what is live, who gets it, and what the evidence allows."""

@@ -1,0 +1,1 @@
+"""Anytime-valid inference: pure functions of counts and moments."""

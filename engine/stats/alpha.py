@@ -1,0 +1,60 @@
+"""The alpha budget: how much risk of a false promotion each trial may take.
+
+A trial's level is fixed when it opens. The sum of levels, each over one more than the promotions
+before it, stays below alpha. Passing only the trials since the last promotion, with
+``promotions=0``, bounds the chance of any false promotion between two promotions by alpha (union
+bound and Ville). Passing all trials for ever, with the promotions counted, bounds the false
+discovery rate by alpha: the e-value rule of Xu & Ramdas (2024, AISTATS). Both hold for any
+dependence between trials.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one opened trial took from the budget."""
+
+    alpha: float
+    """Its level."""
+    promotions_before: int
+    """Promotions counted when it opened."""
+
+
+def next_alpha(
+    spent: Sequence[Spent],
+    *,
+    alpha: float,
+    omega: float = 1.0 / 16.0,
+    prior: float = 1.0,
+    promotions: int = 0,
+) -> float:
+    """Return the level of the next trial; it promotes at E >= 1 / level.
+
+    ``omega`` is the part of what remains that a trial takes, and ``prior`` in [1/4, 4] what is
+    hoped of this one, fixed before its first unit.
+
+    Raises:
+        ConfigError: A figure is out of range, or nothing remains.
+    """
+    if not 0.25 <= prior <= 4.0:
+        raise ConfigError(f"the alpha budget's prior is {prior!r}; it lies in [1/4, 4]")
+    if not 0.0 < omega * prior <= 1.0:
+        raise ConfigError(f"omega times prior is {omega * prior!r}; it lies in (0, 1]")
+    if promotions < 0:
+        raise ConfigError(f"the number of promotions is {promotions}; it can't be negative")
+    left = remaining(spent, alpha=alpha)
+    if left == 0.0:
+        raise ConfigError(f"the alpha budget of {alpha} is spent after {len(spent)} trials")
+    return omega * prior * left * (promotions + 1)
+
+
+def remaining(spent: Sequence[Spent], *, alpha: float) -> float:
+    """Return the part of alpha that no trial has taken, never below 0."""
+    if not 0.0 < alpha < 1.0:
+        raise ConfigError(f"alpha is {alpha!r}; it lies between 0 and 1")
+    taken = sum(one.alpha / (one.promotions_before + 1) for one in spent)
+    return max(alpha - taken, 0.0)

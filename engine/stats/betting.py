@@ -1,0 +1,144 @@
+"""Evidence that holds at every look: bets against "the candidate is no better".
+
+A test starts with one coin and bets on each unit at fair odds under the null, so a null that is
+true makes 1/alpha coins at most alpha of the time, however often one looks (Ville 1939). The bets
+are fixed in advance on a grid of effects (Waudby-Smith & Ramdas 2024, JRSSB), which keeps the
+promise when only the running average of the effect obeys the null.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from engine.errors import ConfigError
+from engine.stats.crossing import crossing
+from engine.stats.estimate import Estimate, estimate
+from engine.stats.pseudo import Pseudo, pseudo_of, spread
+from engine.stats.tally import LEVELS, Tally, merged, tally_of
+
+__all__ = [
+    "HARM",
+    "LEVELS",
+    "PROMOTION",
+    "Bets",
+    "Estimate",
+    "Tally",
+    "bets_for",
+    "error_free_log_e",
+    "estimate",
+    "harm_log_e",
+    "log_e",
+    "lower_bound",
+    "merged",
+    "tally_of",
+    "upper_bound",
+]
+
+
+@dataclass(frozen=True)
+class Bets:
+    """The effects that a test bets on, and how its coin is divided among them."""
+
+    deltas: tuple[float, ...]
+    """Effects; the smallest should be the smallest effect worth finding."""
+    weights: tuple[float, ...]
+    """Part of the coin on each effect; they sum to 1."""
+    cap: float
+    """Largest part of its coins that a bet may lose on one unit, below 1."""
+
+    def __post_init__(self) -> None:
+        if len(self.deltas) != len(self.weights) or not self.deltas:
+            raise ConfigError(f"bets: {len(self.deltas)} deltas and {len(self.weights)} weights")
+        if not min(self.deltas) > 0.0 or not min(self.weights) > 0.0:
+            raise ConfigError("bets: deltas and weights are above 0")
+        if not math.isclose(sum(self.weights), 1.0, abs_tol=1e-9):
+            raise ConfigError(f"bets: weights sum to {sum(self.weights)}; they must sum to 1")
+        if not 0.0 < self.cap < 1.0:
+            raise ConfigError(f"bets: cap is {self.cap!r}; it lies between 0 and 1")
+
+
+PROMOTION = Bets(deltas=(0.02, 0.04, 0.08, 0.16), weights=(0.4, 0.3, 0.2, 0.1), cap=0.5)
+HARM = Bets(deltas=(0.02, 0.04, 0.08, 0.16, 0.32), weights=(0.2,) * 5, cap=0.5)
+
+
+def bets_for(mde: float) -> Bets:
+    """Bet on the smallest effect worth finding and on its double, fourfold and eightfold."""
+    return Bets(
+        deltas=(mde, 2.0 * mde, 4.0 * mde, 8.0 * mde), weights=PROMOTION.weights, cap=PROMOTION.cap
+    )
+
+
+def log_e(
+    tallies: Sequence[Tally],
+    *,
+    f: float | None,
+    m: float = 0.0,
+    bets: Bets = PROMOTION,
+    mirrored: bool = False,
+) -> float:
+    """Return ln E against the null that the lift is at most ``m``; no units give 0.
+
+    ``f`` is the baseline's mean, frozen before the first unit: a wrong one costs speed, never
+    validity. ``mirrored`` tests the opposite null, that the lift is at least ``-m``.
+
+    The wealth is the weighted sum, over the effects, of the product over all units: a capital
+    process with a grid of bets (Waudby-Smith & Ramdas 2024, section 4).
+
+    Raises:
+        ConfigError: ``f`` or ``m`` is out of range.
+    """
+    if not -1.0 <= m <= 1.0:
+        raise ConfigError(f"the margin m is {m!r}; a lift lies in [-1, 1]")
+    return _wealth(pseudo_of(tallies, f, mirrored=mirrored), spread(f), m, bets)
+
+
+def harm_log_e(tallies: Sequence[Tally], *, f: float | None, margin: float = 0.01) -> float:
+    """Return ln E against "the candidate is worse by at most ``margin``"; large means stop."""
+    return log_e(tallies, f=f, m=margin, bets=HARM, mirrored=True)
+
+
+def error_free_log_e(
+    tallies_of_no_error: Sequence[Tally], *, f: float | None = 0.995, margin: float = 0.02
+) -> float:
+    """Return ln E against "the candidate fails more often by ``margin`` or more".
+
+    Score 1 is an answer without an error, 0 an error. Large means that errors forbid nothing.
+    """
+    return log_e(tallies_of_no_error, f=f, m=-margin)
+
+
+def lower_bound(
+    tallies: Sequence[Tally], *, f: float | None, alpha: float, bets: Bets = PROMOTION
+) -> float:
+    """Return the lift that is exceeded with confidence 1 - alpha at every look at once.
+
+    It inverts the test: the largest ``m`` whose null is refused, or -1 if none is.
+    """
+    return _refused(pseudo_of(tallies, f), spread(f), alpha, bets)
+
+
+def upper_bound(
+    tallies: Sequence[Tally], *, f: float | None, alpha: float, bets: Bets = PROMOTION
+) -> float:
+    """Return the lift that is not reached with confidence 1 - alpha at every look at once."""
+    return -_refused(pseudo_of(tallies, f, mirrored=True), spread(f), alpha, bets)
+
+
+def _refused(pseudo: Pseudo, variance: float, alpha: float, bets: Bets) -> float:
+    if not 0.0 < alpha < 1.0:
+        raise ConfigError(f"alpha is {alpha!r}; it lies between 0 and 1")
+    return crossing(lambda m: _wealth(pseudo, variance, m, bets) + math.log(alpha), -1.0, 1.0)
+
+
+def _wealth(pseudo: Pseudo, variance: float, m: float, bets: Bets) -> float:
+    # A stake delta / v grows fastest at an effect of delta; the cap keeps every factor positive.
+    stakes = np.minimum(
+        np.outer(pseudo.pi * (1.0 - pseudo.pi) / variance, bets.deltas),
+        (bets.cap / (max(m, 0.0) - pseudo.floor))[:, None],
+    )
+    factors = np.log1p(stakes[:, :, None] * (pseudo.values - m)[:, None, :])
+    growth = (pseudo.counts[:, None, :] * factors).sum(axis=(0, 2))
+    return float(logsumexp(np.log(bets.weights) + growth))

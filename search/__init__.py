@@ -1,0 +1,1 @@
+"""What decides: proposes variants, opens windows, weighs evidence, promotes."""

@@ -1,0 +1,202 @@
+"""What a trial may do before it has a window: open one, wait for room, or end without one."""
+
+from dataclasses import dataclass
+
+from engine.config.experiment import Experiment, space_of
+from engine.errors import LedgerCorruptError
+from engine.evidence.measure import Facts, Pair, Shares, measure
+from engine.experiment.entries import WindowClosed, WindowOpened
+from engine.experiment.split import BUCKETS
+from engine.experiment.state import ExperimentState, State, WorkflowState
+from engine.experiment.variant import Variant
+from engine.experiment.verdict import Verdict
+from engine.experiment.window import Window
+from engine.stats.alpha import Spent, next_alpha
+from engine.stats.tally import SCORES
+
+ENOUGH_RATED = 50
+"""Rated baseline units before their mean is worth freezing."""
+NO_HISTORY = 0.5
+FARTHEST = 0.02
+"""A frozen mean stays this far from 0 and 1, where it would leave a test no variance."""
+
+UNFIT = frozenset({"harm", "errors"})
+"""Causes after which a candidate is never tried again against the same baseline."""
+CONCLUDED = UNFIT | {"srm", "latency", "futility", "budget"}
+"""Causes for which the evidence is in: going on with it would only repeat the verdict."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What one trial wants to try."""
+
+    trial: str
+    candidate: Variant
+    experiment: Experiment
+    f0: float = NO_HISTORY
+    """The baseline's mean score so far."""
+
+
+@dataclass(frozen=True)
+class NoRoom:
+    """The windows are full, or a ramp goes on: ask again later."""
+
+
+@dataclass(frozen=True)
+class Over:
+    """The trial has ended, with a window's verdict or without any window."""
+
+    action: str
+    cause: str
+    window: Window | None = None
+
+
+Opening = WindowOpened | WindowClosed | NoRoom | Over
+
+
+def opening(state: State, proposal: Proposal) -> Opening:
+    """The next thing that a trial without an open window does.
+
+    A trial that Tune started again finds the window of its earlier life: an open one has lapsed
+    and is closed, a lapsed one is continued, and any other verdict stands.
+    """
+    experiment = proposal.experiment
+    known = state.experiments.get(experiment.experiment)
+    if known is None or known.ended is not None:
+        return Over("stop", "ended")
+    workflow = state.workflow(known.workflow)
+    own = _own_window(workflow, proposal)
+    if own is not None and own.is_open:
+        return lapsed(own, f"trial {proposal.trial} goes on in a new window")
+    if own is not None and not _has_lapsed(own):
+        return ended_with(own)
+    if proposal.candidate.hash == workflow.baseline:
+        return Over("stop", "duplicate")
+    if space_of(experiment).forbids(proposal.candidate.settings):
+        return Over("stop", "forbidden")
+    before = _latest_of_pair(workflow, proposal.candidate.hash)
+    if before is not None and _is_settled(before, known):
+        return Over("stop", "duplicate", before)
+    if not has_room(workflow, experiment):
+        return NoRoom()
+    if before is not None and not _is_in_budget(before, known):
+        before = None
+    return _opened(state.seq + 1, workflow, known, proposal, before)
+
+
+def has_room(workflow: WorkflowState, experiment: Experiment) -> bool:
+    """Whether one more trial may open a window now."""
+    trials = [window for window in workflow.open_windows if window.kind == "trial"]
+    return workflow.ramp is None and len(trials) < experiment.windows.concurrent
+
+
+def lapsed(window: Window, why: str) -> WindowClosed:
+    """Close a window whose trial no longer renews its lease."""
+    verdict = Verdict(action="stop", cause="ended", reason=f"the lease lapsed; {why}")
+    return WindowClosed(window=window.id, verdict=verdict)
+
+
+def ended_with(window: Window) -> Over:
+    """How a trial ends whose window is closed."""
+    verdict = window.verdict
+    if verdict is None:
+        raise LedgerCorruptError(window.closed_seq or 0, f"{window.id} closed without a verdict")
+    action = "superseded" if verdict.cause == "superseded" else verdict.action
+    return Over("stop" if action == "rollback" else action, verdict.cause, window)
+
+
+def level_of(workflow: WorkflowState, experiment: ExperimentState, alpha: float) -> float:
+    """The level of the experiment's next trial.
+
+    Windows that continue an earlier one of the same pair spend nothing.
+
+    Raises:
+        ConfigError: The budget is spent.
+    """
+    launched = [workflow.windows[id_] for id_ in experiment.windows]
+    spent = [Spent(window.alpha, 0) for window in launched if not window.continues]
+    return next_alpha(spent, alpha=alpha)
+
+
+def baseline_mean(
+    facts: Facts, workflow: WorkflowState, *, now: float, maturation_s: float
+) -> float:
+    """The baseline's mean matured score in its own buckets; 0.5 while hardly anything is rated."""
+    versions = [v for v, split in workflow.splits.items() if split.baseline == workflow.baseline]
+    alone = Pair(
+        candidate="",
+        baseline=workflow.baseline,
+        candidate_windows=(),
+        baseline_windows=("",),
+        shares=dict.fromkeys(versions, Shares(1, BUCKETS - 1)),
+    )
+    tallies = measure(facts, alone, now=now, maturation_s=maturation_s).quality
+    rated = sum(int(tally.baseline.sum()) for tally in tallies)
+    if rated < ENOUGH_RATED:
+        return NO_HISTORY
+    mean = sum(float((tally.baseline * SCORES).sum()) for tally in tallies) / rated
+    return min(max(mean, FARTHEST), 1.0 - FARTHEST)
+
+
+def _opened(
+    seq: int,
+    workflow: WorkflowState,
+    known: ExperimentState,
+    proposal: Proposal,
+    before: Window | None,
+) -> WindowOpened:
+    """A window with a level of its own, or one that continues the pair's evidence at its level.
+
+    The frozen mean goes on with the evidence: another one would be a choice made after looking.
+    """
+    windows = proposal.experiment.windows
+    share = round(windows.share * BUCKETS)
+    fresh = WindowOpened(
+        window=f"w{seq}-{proposal.trial}",
+        trial=proposal.trial,
+        experiment=proposal.experiment.experiment,
+        workflow=workflow.name,
+        candidate=proposal.candidate,
+        baseline=workflow.baseline,
+        share=share,
+        lane=share,
+        alpha=level_of(workflow, known, proposal.experiment.alpha),
+        f0=proposal.f0,
+        lease_s=windows.lease_s,
+    )
+    if before is None:
+        return fresh
+    chain = (*before.continues, before.id)
+    return fresh.model_copy(update={"alpha": before.alpha, "f0": before.f0, "continues": chain})
+
+
+def _own_window(workflow: WorkflowState, proposal: Proposal) -> Window | None:
+    own = [w for w in workflow.windows.values() if w.trial == proposal.trial and w.kind == "trial"]
+    return own[-1] if own else None
+
+
+def _latest_of_pair(workflow: WorkflowState, candidate: str) -> Window | None:
+    pair = [
+        window
+        for window in workflow.windows.values()
+        if window.kind != "holdback"
+        and (window.candidate, window.baseline) == (candidate, workflow.baseline)
+    ]
+    return pair[-1] if pair else None
+
+
+def _has_lapsed(window: Window) -> bool:
+    return window.verdict is not None and window.verdict.cause == "ended"
+
+
+def _is_settled(window: Window, known: ExperimentState) -> bool:
+    """Whether a pair is being tried elsewhere now, or its evidence has said what it can."""
+    if window.is_open or window.verdict is None:
+        return True
+    cause = window.verdict.cause
+    return cause in UNFIT or (cause in CONCLUDED and _is_in_budget(window, known))
+
+
+def _is_in_budget(window: Window, known: ExperimentState) -> bool:
+    """Whether the present alpha budget paid for this window's test, so that it may go on."""
+    return (*window.continues, window.id)[0] in known.windows

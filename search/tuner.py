@@ -1,0 +1,279 @@
+"""An experiment from its first proposal to its last verdict, as one Tune experiment."""
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+import optuna
+from ray import tune
+
+from engine.config.experiment import Experiment, LoadedExperiment, space_of
+from engine.config.paths import settings_of
+from engine.config.workflow import Workflow
+from engine.errors import ConfigError
+from engine.experiment.entries import Decision, ExperimentEnded, ExperimentStarted, decision_of
+from engine.experiment.state import State
+from search.books import Decisions
+from search.gate import Gate, passage
+from search.opening import lapsed
+from search.outcome import Outcome, outcome_of, windows_of
+from search.scheduler import VerdictScheduler
+from search.searcher import OBJECTIVE, Study, TrimtabSearch, storage_of, tell_abandoned
+from search.trial import Place, trial
+
+ACTOR = "search"
+TRIAL_CPUS = 0.001
+"""Trials only wait and read; Tune refuses a trial of no CPU at all."""
+AGAIN = 2
+"""Times that a trial whose process died is started again."""
+POLL_S = 1.0
+
+Progress = Callable[[Mapping[str, Any]], None]
+"""Hears every report of every trial, as Tune got it."""
+
+
+def tune_experiment(
+    root: Path, loaded: LoadedExperiment, *, resume: bool, progress: Progress | None = None
+) -> Outcome:
+    """Search until a promotion or until the trials are spent, and wait for the last ramp's end.
+
+    With `resume` an experiment that goes on in the ledger is taken up where Tune's newest snapshot
+    left it: the same trials continue, and their windows' evidence with them.
+
+    Raises:
+        ConfigError: Another process searches here, or there is nothing to resume.
+        NotFoundError: The workflow is not installed.
+    """
+    experiment = loaded.experiment
+    with _alone(root, experiment.experiment):
+        decisions = Decisions(root)
+        try:
+            workflow = loaded.workflow.workflow
+            _begin(decisions, experiment, workflow, resume=resume)
+            study = study_name(decisions, experiment.experiment)
+            _close_abandoned(root, decisions, workflow)
+            _close_lapsed(decisions, experiment.experiment)
+            _fit(root, decisions, experiment, study, resume=resume, progress=progress)
+            _close_lapsed(decisions, experiment.experiment)
+            _await_ramp(decisions, experiment.experiment)
+            reason = _end(decisions, experiment.experiment)
+            told = optuna.load_study(study_name=study, storage=storage_of(root))
+            tell_abandoned(told)
+            return outcome_of(decisions.state(), experiment.experiment, told, reason)
+        finally:
+            decisions.close()
+
+
+def _begin(decisions: Decisions, experiment: Experiment, workflow: str, *, resume: bool) -> None:
+    """Have the experiment going on in the ledger; one that was left behind is ended first."""
+    name = experiment.experiment
+    state = decisions.state()
+    state.workflow(workflow)
+    known = state.experiments.get(name)
+    goes_on = known is not None and known.ended is None
+    if resume:
+        if not goes_on:
+            raise ConfigError(f"{name} does not go on, so there is nothing to resume; start it")
+        return
+    if goes_on:
+        _close_lapsed(decisions, name)
+        _append(decisions, ExperimentEnded(experiment=name, reason="begun again"))
+    _append(
+        decisions,
+        ExperimentStarted(
+            experiment=name,
+            workflow=workflow,
+            config=experiment.model_dump(mode="json"),
+            seed=experiment.seed,
+        ),
+    )
+
+
+def _fit(
+    root: Path,
+    decisions: Decisions,
+    experiment: Experiment,
+    study: str,
+    *,
+    resume: bool,
+    progress: Progress | None,
+) -> None:
+    """Let Tune make trials until the searcher says that the experiment is over."""
+    # Tune's own tables would mix with what the command prints; only its older printer is silent.
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
+    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "5")
+    # Ctrl-C must leave an experiment that can be resumed, not one that seems to be complete.
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+    # It would warn of each trial without a result file, and no logger writes any.
+    logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.ERROR)
+    place = Place(root=root.resolve(), experiment=experiment.experiment)
+
+    def window_trial(config: dict[str, Any]) -> None:
+        trial(config, place)
+
+    trainable = tune.with_resources(window_trial, {"cpu": TRIAL_CPUS})
+    folder = root.resolve() / "tune" / study
+    if resume and any(folder.glob("experiment_state-*.json")):
+        tuner = tune.Tuner.restore(str(folder), trainable=trainable, resume_unfinished=True)
+    else:
+        state = decisions.state()
+        tuner = _tuner(root.resolve(), state, experiment, study, trainable)
+    Heard.listener = progress
+    try:
+        tuner.fit()
+    finally:
+        Heard.listener = None
+
+
+def _tuner(
+    root: Path,
+    state: State,
+    experiment: Experiment,
+    study: str,
+    trainable: Any,
+) -> tune.Tuner:
+    workflow = state.workflow(state.experiments[experiment.experiment].workflow)
+    search = TrimtabSearch(
+        space_of(experiment),
+        settings_of(Workflow.model_validate(workflow.config)),
+        Study(
+            name=study,
+            storage=storage_of(root),
+            startup_trials=experiment.sampler.startup_trials,
+            seed=experiment.seed,
+        ),
+        Gate(root, experiment.experiment),
+    )
+    return tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=search,
+            scheduler=VerdictScheduler(),  # type: ignore[no-untyped-call]  # Tune's own
+            num_samples=experiment.windows.max_trials,
+            max_concurrent_trials=experiment.windows.concurrent,
+            metric=OBJECTIVE,
+            mode="max",
+            reuse_actors=True,
+            # The parameters are in the ledger; in a path they would be cut off or not allowed.
+            trial_name_creator=_name_of,
+            trial_dirname_creator=_name_of,
+        ),
+        run_config=tune.RunConfig(
+            name=study,
+            storage_path=str(root / "tune"),
+            callbacks=[Heard(Place(root=root, experiment=experiment.experiment))],
+            failure_config=tune.FailureConfig(max_failures=AGAIN),
+            verbose=0,
+        ),
+    )
+
+
+def _name_of(trial: Any) -> str:
+    return str(trial.trial_id)
+
+
+class Heard(tune.Callback):
+    """Passes reports on to whoever listens in this process, and tidies up after broken trials.
+
+    Tune pickles its callbacks with the experiment, so the listener belongs to the class: a resumed
+    experiment is heard by the process that resumed it.
+    """
+
+    listener: ClassVar[Progress | None] = None
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any
+    ) -> None:
+        """Pass one report on."""
+        if Heard.listener is not None:
+            Heard.listener(result)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Close the window of a trial that failed for good, or it would take room for ever."""
+        decisions = Decisions(self._place.root)
+        try:
+            _close_lapsed(decisions, self._place.experiment, trial=str(trial.trial_id))
+        finally:
+            decisions.close()
+
+
+def study_name(decisions: Decisions, experiment: str) -> str:
+    """The experiment's name, numbered from its second beginning on.
+
+    Trials of an earlier beginning were measured against a baseline that may be another one now.
+    """
+    begun = sum(
+        isinstance(decision, ExperimentStarted) and decision.experiment == experiment
+        for decision in map(decision_of, decisions.ledger.read())
+    )
+    return experiment if begun == 1 else f"{experiment}-{begun}"
+
+
+def _close_lapsed(decisions: Decisions, experiment: str, *, trial: str | None = None) -> None:
+    """Close the windows whose trials are no longer there, so that they take no room."""
+
+    def first(state: State) -> Decision | None:
+        for window in windows_of(state, experiment):
+            if window.is_open and window.kind == "trial" and trial in (None, window.trial):
+                return lapsed(window, "its search is no longer there")
+        return None
+
+    while _append(decisions, first):
+        pass
+
+
+def _close_abandoned(root: Path, decisions: Decisions, workflow: str) -> None:
+    """Close what other experiments on this workflow left open when their search died."""
+    state = decisions.state()
+    for name, other in state.experiments.items():
+        held = any(one.is_open and one.kind == "trial" for one in windows_of(state, name))
+        if other.workflow != workflow or not held:
+            continue
+        # An experiment that is searched elsewhere, this one included, holds its lock.
+        with suppress(ConfigError), _alone(root, name):
+            _close_lapsed(decisions, name)
+
+
+def _await_ramp(decisions: Decisions, experiment: str) -> None:
+    """Wait while the selector ramps what was nominated; the ramp itself needs nobody here."""
+    while passage(decisions.state(), experiment, time.time()) == "waiting":
+        time.sleep(POLL_S)
+
+
+def _end(decisions: Decisions, experiment: str) -> str:
+    known = decisions.state().experiments[experiment]
+    promoted = known.promoted[-1] if known.promoted else None
+    if known.ended is not None:
+        return known.ended
+    reason = "promoted" if promoted else "no candidate was proved better"
+    _append(decisions, ExperimentEnded(experiment=experiment, reason=reason, promoted=promoted))
+    return reason
+
+
+def _append(decisions: Decisions, decision: Decision | Callable[[State], Decision | None]) -> bool:
+    decide = decision if callable(decision) else lambda _: decision
+    return decisions.append(decide, actor=ACTOR, clock=time.time) is not None
+
+
+@contextmanager
+def _alone(root: Path, experiment: str) -> Iterator[None]:
+    """Hold the experiment for this process; the lock goes with the process, however it ends."""
+    folder = root / "tune"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{experiment}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            why = f"{experiment} is being searched by another process; wait for it or end it"
+            raise ConfigError(why) from error
+        yield

@@ -1,0 +1,130 @@
+"""Computes every recorded verdict again from the two books, and says where they disagree."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from engine.books.ledger import Ledger
+from engine.config.experiment import Experiment
+from engine.errors import TrimtabError
+from engine.evidence.measure import Facts
+from engine.experiment.entries import (
+    Decision,
+    HoldbackClosed,
+    Nominated,
+    Promoted,
+    RampStepped,
+    RolledBack,
+    WindowClosed,
+    decision_of,
+)
+from engine.experiment.fold import after
+from engine.experiment.state import State, WorkflowState
+from engine.experiment.verdict import Evidence, Verdict
+from engine.experiment.window import Window
+from search.assessed import assess_holdback, assess_step, assess_trial
+from search.books import FactsFollower
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was computed again."""
+
+    entries: int
+    """Entries whose hashes hold."""
+    verdicts: int
+    """Verdicts that rest on facts."""
+    mismatches: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the two books tell one story."""
+        return not self.mismatches
+
+
+def verify(root: Path) -> Verified:
+    """Check the chain of the ledger, then compute every verdict that rests on facts anew.
+
+    Raises:
+        LedgerCorruptError: The chain is broken, or an entry was not lawful.
+        StoreCorruptError: A stored file can't be read.
+    """
+    ledger = Ledger(str(root / "ledger.db"))
+    try:
+        checked = ledger.check_chain()
+        entries = ledger.read()
+    finally:
+        ledger.close()
+    facts = FactsFollower(root).follow()
+    state, verdicts, mismatches = State(), 0, []
+    for entry in entries:
+        decision = decision_of(entry)
+        recorded = getattr(decision, "verdict", None)
+        if isinstance(recorded, Verdict) and recorded.evidence is not None:
+            verdicts += 1
+            why = mismatch(state, decision, recorded, recorded.evidence, facts)
+            if why is not None:
+                mismatches.append(f"ledger: entry {entry.seq}, {entry.kind}: {why}")
+        state = after(state, decision, seq=entry.seq, at=entry.at)
+    return Verified(entries=checked, verdicts=verdicts, mismatches=tuple(mismatches))
+
+
+def mismatch(
+    state: State, decision: Decision, recorded: Verdict, evidence: Evidence, facts: Facts
+) -> str | None:
+    """Why a recorded verdict does not follow from the books as they were; None if it does."""
+    try:
+        computed = _verdict(state, decision, evidence, _seen(facts, evidence.upto))
+    except TrimtabError as error:
+        return f"can't be computed again: {error}"
+    return _difference(recorded, computed)
+
+
+def _verdict(state: State, decision: Decision, evidence: Evidence, facts: Facts) -> Verdict:
+    workflow, window = _weighed(state, decision)
+    experiment = Experiment.model_validate(state.experiments[window.experiment].config)
+    assess = {"trial": assess_trial, "ramp": assess_step, "holdback": assess_holdback}[window.kind]
+    return assess(workflow, experiment, window, facts, upto=evidence.upto, now=evidence.now)
+
+
+def _weighed(state: State, decision: Decision) -> tuple[WorkflowState, Window]:
+    """The window that a verdict weighed, in the state that it was weighed in."""
+    match decision:
+        case WindowClosed() | RampStepped() | Promoted(window=str()):
+            window = state.window(str(decision.window))
+        case Nominated():
+            window = state.window(decision.continues[-1])
+        case Promoted() | RolledBack() | HoldbackClosed():
+            workflow = state.workflow(decision.workflow)
+            open_ = workflow.ramp or workflow.holdback
+            if open_ is None:
+                raise TrimtabError("no window was open that its verdict could rest on")
+            window = open_
+        case _:
+            raise TrimtabError("entries of this kind carry no verdict")
+    return state.workflow(window.workflow), window
+
+
+def _seen(facts: Facts, upto: int) -> Facts:
+    """What the store held when it reached this catalogue number."""
+    known = pl.col("batch") <= upto
+    return Facts(
+        facts.exposures.filter(known), facts.traces.filter(known), facts.feedback.filter(known)
+    )
+
+
+def _difference(recorded: Verdict, computed: Verdict) -> str | None:
+    """The first thing that two verdicts disagree on, outcomes before figures before words."""
+    if computed.evidence != recorded.evidence:
+        return "the outcomes behind it are not the stored ones: their digest differs"
+    for name in sorted(recorded.figures.keys() | computed.figures.keys()):
+        said, found = recorded.figures.get(name), computed.figures.get(name)
+        if said != found or (name in recorded.figures) != (name in computed.figures):
+            return f"{name} is recorded as {said!r}; the books give {found!r}"
+    if (recorded.action, recorded.cause) != (computed.action, computed.cause):
+        return (
+            f"recorded as {recorded.action} ({recorded.cause}); the figures give "
+            f"{computed.action} ({computed.cause})"
+        )
+    return None

@@ -1,0 +1,180 @@
+"""Figures and verdicts in words that a manager understands; nothing unmeasured becomes a number."""
+
+from math import exp, log
+
+from engine.config.paths import Setting
+from engine.experiment.decide import (
+    ERROR_LOG_E,
+    GUARDRAIL_LOG_E,
+    HARM_LOG_E,
+    MISSING_LOG_E,
+    SRM_LOG_E,
+    Figures,
+)
+from engine.experiment.split import BUCKETS
+from engine.experiment.verdict import Verdict
+
+UNMEASURED = "not measured"
+_MOST = 1_000_000
+
+_FALLEN = {
+    "ended": "It was closed because its trial ended and nobody renewed its lease.",
+    "not_seated": "It was closed because it could not be made ready to answer.",
+    "operator": "A person closed it.",
+    "superseded": "It was closed because another candidate was proved better first; its own case "
+    "stays undecided.",
+    "undecided": "The evidence decides nothing yet.",
+    "too_early": "There is too little traffic yet for any promotion.",
+    "approval": "It is proved better; a person has to approve the change.",
+}
+
+
+def verdict_in_words(verdict: Verdict, *, alpha: float | None = None) -> str:
+    """What a verdict says and the figures it rests on; `alpha` is the candidate's level."""
+    figures = verdict.figures
+    match verdict.cause:
+        case "evidence" if verdict.action == "promote":
+            said = _better(figures, alpha)
+        case "harm":
+            said = _worse(figures)
+        case "errors":
+            said = _errors(verdict)
+        case "latency":
+            said = _latency(verdict)
+        case "srm":
+            said = (
+                "The numbers of units do not follow the split "
+                f"({odds(figures.get('srm_log_e'))}; {odds(SRM_LOG_E)} stops), so something is "
+                "wrong with assigning or recording and no comparison can be trusted."
+            )
+        case "missingness":
+            said = (
+                "One variant's answers are rated more often than the other's "
+                f"({odds(figures.get('missing_log_e'))}; {odds(MISSING_LOG_E)} holds), so the "
+                "ratings can't be compared."
+            )
+        case "futility":
+            said = f"A lift worth having became unlikely. {compared(figures)}"
+        case "budget":
+            said = f"It used up its share of traffic undecided. {compared(figures)}"
+        case cause:
+            said = _FALLEN.get(cause, f"The verdict is {verdict.action} ({cause}).")
+    return said
+
+
+def compared(figures: Figures) -> str:
+    """What users got from both sides."""
+    if figures.get("lift") is None:
+        return f"How it compares with the baseline was {UNMEASURED}."
+    return (
+        f"Its users got {percent(figures.get('candidate_mean'))} on average, the baseline's at the "
+        f"same time {percent(figures.get('baseline_mean'))}: a difference of "
+        f"{points(figures.get('lift'))} over {count(figures.get('candidate_units'))} and "
+        f"{count(figures.get('baseline_units'))} units."
+    )
+
+
+def odds(log_e: float | None) -> str:
+    """Evidence as a bet's odds: coins made of one coin, at fair odds if there were no effect."""
+    if log_e is None:
+        return f"evidence {UNMEASURED}"
+    if log_e > log(_MOST):
+        return f"over {_MOST:,} : 1"
+    coins = exp(log_e)
+    return f"{coins:,.0f} : 1" if coins >= 10.0 else f"{coins:.2g} : 1"
+
+
+def percent(part: float | None, *, digits: int = 1) -> str:
+    """A share or a mean rating, of which 1 is the most."""
+    return UNMEASURED if part is None else f"{part * 100:.{digits}f} %"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two ratings or shares, in hundredths."""
+    return UNMEASURED if difference is None else f"{difference * 100:+.1f} points"
+
+
+def margin(difference: float) -> str:
+    """A difference that is allowed or looked for."""
+    return f"{difference * 100:.1f} points"
+
+
+def share(buckets: int) -> str:
+    """A part of the traffic."""
+    return f"{buckets * 100 / BUCKETS:g} %"
+
+
+def count(units: float | None) -> str:
+    """A number of units."""
+    return UNMEASURED if units is None else f"{units:,.0f}"
+
+
+def setting(value: Setting | None) -> str:
+    """A setting as an operator would write it."""
+    match value:
+        case None:
+            return "absent"
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:.6g}"
+        case list() | tuple():
+            return ", ".join(value) or "none"
+        case _:
+            return str(value)
+
+
+def step_in_words(verdict: Verdict) -> str:
+    """What one step of a ramp showed, on its own traffic."""
+    figures = verdict.figures
+    return (
+        f"Over {count(figures.get('candidate_units'))} units at this share it did no harm, and its "
+        f"latency was {times(figures.get('latency_ratio'))} the baseline's "
+        f"({odds(figures.get('latency_log_e'))} that it keeps its margin)."
+    )
+
+
+def times(ratio: float | None) -> str:
+    """A ratio to the baseline."""
+    return "an unmeasured multiple of" if ratio is None else f"{ratio:.2f} times"
+
+
+def _better(figures: Figures, alpha: float | None) -> str:
+    needed = "" if not alpha else f"; {odds(log(1.0 / alpha))} was needed"
+    least = figures.get("lift_low")
+    bound = "" if least is None or least <= -1.0 else f" It is better by at least {points(least)}."
+    return (
+        f"It is proved better. {compared(figures)}{bound} The evidence is "
+        f"{odds(figures.get('log_e'))}{needed}."
+    )
+
+
+def _worse(figures: Figures) -> str:
+    return (
+        f"It did harm. {compared(figures)} The evidence that it is worse by more than a point is "
+        f"{odds(figures.get('harm_log_e'))}; {odds(HARM_LOG_E)} stops."
+    )
+
+
+def _errors(verdict: Verdict) -> str:
+    figures = verdict.figures
+    if verdict.action == "hold":
+        return (
+            "It looks better, but that it fails no more often than allowed is not proved yet: "
+            f"{odds(figures.get('no_error_log_e'))} of {odds(GUARDRAIL_LOG_E)}."
+        )
+    return (
+        "It fails more often than the baseline: the evidence is "
+        f"{odds(figures.get('error_log_e'))}; {odds(ERROR_LOG_E)} stops."
+    )
+
+
+def _latency(verdict: Verdict) -> str:
+    figures = verdict.figures
+    took = times(figures.get("latency_ratio"))
+    proof = f"{odds(figures.get('latency_log_e'))} of {odds(GUARDRAIL_LOG_E)}"
+    what = "is not proved yet" if verdict.action == "hold" else "was not proved in time"
+    return (
+        f"That it is quick enough {what}: its latency is {took} the baseline's, the evidence "
+        f"{proof}."
+    )

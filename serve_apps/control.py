@@ -1,0 +1,274 @@
+"""The actor that makes traffic as the ledger says, and tells the gateways when it is so."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import serve
+from ray.exceptions import RayError
+from ray.serve._private.common import DeploymentID
+from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
+from ray.serve.exceptions import RayServeException
+
+from engine.books.compactor import Compactor
+from engine.books.ledger import Ledger
+from engine.books.merging import merge
+from engine.config.workflow import Workflow
+from engine.evidence.records import Kind
+from engine.experiment.fold import fold
+from engine.experiment.state import State, WorkflowState
+from serve_apps.names import CONTROL, NAMESPACE
+from serve_apps.seating import Seat, Seating, draining, wanted
+from serve_apps.snapshot import Snapshot, WorkflowSnapshot
+
+log = logging.getLogger("trimtab.control")
+
+TICK_S = 0.05
+COMPACT_S = 1.0
+TIDY_S = 60.0
+KINDS: tuple[Kind, ...] = ("exposure", "trace", "feedback")
+SEAT_TIMEOUT_S = 60.0
+
+
+class Control:
+    """Reconciles the slots with the fold of the ledger and publishes snapshots.
+
+    It holds nothing that its successor could not find again: decisions are in the ledger, seats
+    are taken again, leases begin anew and lapse unless somebody renews them.
+    """
+
+    def __init__(self, root: str, slots: list[str]) -> None:
+        self._root = Path(root)
+        self._ledger = Ledger(str(self._root / "ledger.db"))
+        self._compactor: Compactor | None = None
+        self._seating = Seating(tuple(slots))
+        self._tidied_at = time.time()
+        self._state = State()
+        self._leases: dict[str, float] = {}
+        self._ready: dict[str, Seat] = {}
+        self._failed: dict[str, str] = {}
+        self._published = Snapshot(revision=time.time_ns(), workflows={})
+        self._news = asyncio.Condition()
+        self._handles: dict[str, Any] = {}
+        self._warming: dict[str, asyncio.Task[None]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin reconciling; a second call changes nothing."""
+        if not self._tasks:
+            loop = asyncio.get_running_loop()
+            self._tasks = [
+                loop.create_task(self._forever(self._reconcile, TICK_S)),
+                loop.create_task(self._forever(self._compact, COMPACT_S)),
+            ]
+
+    async def watch(self, revision: int, timeout_s: float) -> Snapshot | None:
+        """The snapshot as soon as it differs from `revision`, or None when nothing changed."""
+        await self.start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s), self._news:
+                await self._news.wait_for(
+                    lambda: self._published.workflows and self._published.revision != revision
+                )
+                return self._published
+        return None
+
+    async def renew(self, window: str) -> float:
+        """Extend a window's lease by its own length; answers with the time it lapses."""
+        await self.start()
+        for workflow in self._state.workflows.values():
+            if window in workflow.windows and workflow.windows[window].is_open:
+                self._leases[window] = time.time() + workflow.windows[window].lease_s
+                await self._publish()
+                return self._leases[window]
+        return 0.0
+
+    async def status(self) -> dict[str, Any]:
+        """Who sits where, what is being seated and what could not be."""
+        await self.start()
+        return {
+            "pid": os.getpid(),
+            "seq": self._state.seq,
+            "revision": self._published.revision,
+            "versions": {name: w.version for name, w in self._published.workflows.items()},
+            "seats": {slot: vars(seat) for slot, seat in self._seating.seats.items()},
+            "ready": sorted(self._ready),
+            "failed": dict(self._failed),
+            "leases": dict(self._leases),
+        }
+
+    async def _forever(self, work: Any, period_s: float) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("%s failed; it is tried again", work.__name__)
+                await asyncio.sleep(1.0)
+            await asyncio.sleep(period_s)
+
+    async def _compact(self) -> None:
+        # Opened here, not at the start: a predecessor's lock may outlive it by a moment.
+        if self._compactor is None:
+            self._compactor = await asyncio.to_thread(Compactor, self._root)
+        now = time.time()
+        await asyncio.to_thread(self._compactor.step, now)
+        if now - self._tidied_at > TIDY_S:
+            self._tidied_at = now
+            await asyncio.to_thread(self._tidy, self._compactor, now)
+
+    def _tidy(self, compactor: Compactor, now: float) -> None:
+        """Merge many small files into few and delete what nobody reads any more."""
+        for kind in KINDS:
+            merge(compactor, kind, now)
+        compactor.sweep(now)
+
+    async def _reconcile(self) -> None:
+        news = await asyncio.to_thread(self._ledger.read, self._state.seq)
+        if news:
+            self._state = fold(news, self._state)
+            self._grant_leases()
+        self._seat()
+        await self._publish()
+
+    def _grant_leases(self) -> None:
+        """A window's lease begins when it is first seen open, and ends with the window."""
+        leased = {
+            window.id: window.lease_s
+            for workflow in self._state.workflows.values()
+            for window in workflow.open_windows
+            if window.lease_s > 0
+        }
+        self._leases = {
+            window: self._leases.get(window, time.time() + lease_s)
+            for window, lease_s in leased.items()
+        }
+
+    def _seat(self) -> None:
+        """Start seating what the newest split wants and what the published one still needs."""
+        wants: dict[str, Seat] = {}
+        kept: set[str] = set()
+        for workflow in self._state.workflows.values():
+            wants |= self._wanted(workflow)
+            kept |= draining(workflow, time.time())
+        for slot, seat in self._seating.place(wants, kept).items():
+            if slot in self._ready and self._ready[slot].variant != seat.variant:
+                del self._ready[slot]
+            if slot in self._warming:
+                self._warming[slot].cancel()
+            self._warming[slot] = asyncio.get_running_loop().create_task(self._warm(slot, seat))
+
+    def _wanted(self, workflow: WorkflowState) -> dict[str, Seat]:
+        """Seats grow before a split is published and shrink after it."""
+        full = Workflow.model_validate(workflow.config).deploy.slot_replicas
+        wants = wanted(workflow.name, workflow.split, full)
+        published = self._published.workflows.get(workflow.name)
+        if published is not None and published.version != workflow.split.version:
+            for variant, seat in wanted(workflow.name, published.split, full).items():
+                if variant not in wants or wants[variant].replicas < seat.replicas:
+                    wants[variant] = seat
+        return wants
+
+    async def _warm(self, slot: str, seat: Seat) -> None:
+        """Scale a slot, wait until every replica has built its variant, then publish."""
+        give_up = time.monotonic() + SEAT_TIMEOUT_S
+        while time.monotonic() < give_up:
+            try:
+                await self._scale(slot, seat.replicas)
+                handle = self._handle(slot)
+                answers = await handle.broadcast("warm", seat.workflow, seat.variant).results_async(
+                    timeout_s=SEAT_TIMEOUT_S
+                )
+                if len(set(answers)) >= seat.replicas:
+                    self._ready[slot] = seat
+                    self._failed.pop(seat.variant, None)
+                    await self._publish()
+                    return
+            except (RayError, RayServeException, TimeoutError, RuntimeError) as error:
+                self._failed[seat.variant] = f"{slot}: {error}"
+                log.warning("%s can't seat %s yet: %s", slot, seat.variant, error)
+            await asyncio.sleep(0.1)
+
+    async def _scale(self, slot: str, replicas: int) -> None:
+        controller = await asyncio.to_thread(ray.get_actor, SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
+        deployment = DeploymentID(name="Slot", app_name=slot)
+        await controller.update_deployment_replicas.remote(deployment, replicas)
+
+    def _handle(self, slot: str) -> Any:
+        if slot not in self._handles:
+            self._handles[slot] = serve.get_app_handle(slot)
+        return self._handles[slot]
+
+    async def _publish(self) -> None:
+        workflows = {
+            name: snapshot
+            for name, workflow in self._state.workflows.items()
+            if (snapshot := self._snapshot(workflow)) is not None
+        }
+        newest = self._published.model_copy(update={"workflows": workflows})
+        if newest == self._published:
+            return
+        async with self._news:
+            self._published = newest.model_copy(update={"revision": time.time_ns()})
+            self._news.notify_all()
+
+    def _snapshot(self, workflow: WorkflowState) -> WorkflowSnapshot | None:
+        """The newest split whose variants are all seated; an older one stays until then."""
+        routes = {
+            seat.variant: slot
+            for slot, seat in self._ready.items()
+            if seat.workflow == workflow.name and self._seating.seats.get(slot) is not None
+        }
+        for window in workflow.windows.values():
+            unfit = window.verdict is not None and window.verdict.cause in {"harm", "errors"}
+            if unfit and window.candidate != workflow.baseline:
+                routes.pop(window.candidate, None)
+        config = Workflow.model_validate(workflow.config)
+        seated = [
+            version
+            for version, split in workflow.splits.items()
+            if {split.baseline, *(lane.variant for lane in split.lanes)} <= routes.keys()
+            and (split is not workflow.split or self._is_ready(workflow))
+        ]
+        former = self._published.workflows.get(workflow.name)
+        version = max(seated, default=former.version if former else None)
+        if version is None:
+            return None
+        return WorkflowSnapshot(
+            splits=workflow.splits,
+            version=version,
+            routes=routes,
+            leases={
+                w.id: self._leases[w.id] for w in workflow.open_windows if w.id in self._leases
+            },
+            conversation_ttl_s=config.conversation_ttl_s,
+            timeout_s=config.timeout_s,
+            idempotent=config.idempotent,
+        )
+
+    def _is_ready(self, workflow: WorkflowState) -> bool:
+        """Whether every seat of the newest split has the replicas that its share asks for."""
+        ready = {seat.variant: seat.replicas for seat in self._ready.values()}
+        full = Workflow.model_validate(workflow.config).deploy.slot_replicas
+        wants = wanted(workflow.name, workflow.split, full)
+        return all(ready.get(variant, 0) >= seat.replicas for variant, seat in wants.items())
+
+
+def start_control(root: Path, slots: list[str]) -> Any:
+    """The control actor of this cluster, started if there is none; it outlives its starter."""
+    actor = ray.remote(Control).options(
+        name=CONTROL,
+        namespace=NAMESPACE,
+        lifetime="detached",
+        get_if_exists=True,
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=0,
+        max_concurrency=1_000,
+        scheduling_strategy="DEFAULT",
+    )
+    return actor.remote(str(root), slots)

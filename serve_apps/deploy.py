@@ -1,0 +1,105 @@
+"""Puts every part of the serving side on a running Ray cluster."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import serve
+from ray.serve import RunTarget
+from ray.serve.config import HTTPOptions
+from ray.serve.schema import LoggingConfig
+
+from engine.config.workflow import Workflow
+from engine.errors import ClusterError, ConfigError
+from serve_apps.control import start_control
+from serve_apps.embedded.serve import embedded_app
+from serve_apps.embedder import embedder_app
+from serve_apps.gateway.app import gateway_app
+from serve_apps.names import EMBEDDED, EMBEDDED_PREFIX, EMBEDDER, GATEWAY, slot_name
+from serve_apps.slot import slot_app
+
+READY_S = 90.0
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where the parts of a deployment are."""
+
+    url: str
+    slots: tuple[str, ...]
+
+
+def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
+    """Start the embedder, the slots, the embedded model, the control actor and the gateway.
+
+    The control actor is started by the caller's driver, never inside a trial: whatever a trial
+    creates dies with its placement group.
+
+    Raises:
+        ConfigError: The workflow asks for an endpoint that the environment does not name.
+        ClusterError: A part did not become ready in time.
+    """
+    logging = LoggingConfig(enable_access_log=False, log_level="WARNING")
+    serve.start(http_options=HTTPOptions(host="127.0.0.1", port=port), logging_config=logging)
+    slots = tuple(slot_name(number) for number in range(workflow.deploy.slots))
+    places, api_key = endpoints(workflow, port)
+    targets = [
+        RunTarget(
+            target=slot_app(root, places, api_key, workflow.deploy.slot_cpus),
+            name=slot,
+            route_prefix=None,
+            logging_config=logging,
+            external_scaler_enabled=True,
+        )
+        for slot in slots
+    ]
+    targets.append(_target(embedder_app(), EMBEDDER, None, logging))
+    serve.run_many(targets)
+    serve.run_many(
+        [
+            _target(embedded_app(workflow.deploy.models), EMBEDDED, EMBEDDED_PREFIX, logging),
+            _target(
+                gateway_app(root, list(slots), workflow.deploy.gateways), GATEWAY, "/", logging
+            ),
+        ]
+    )
+    control = start_control(root, list(slots))
+    ray.get(control.start.remote())
+    return Deployment(url=f"http://127.0.0.1:{port}", slots=slots)
+
+
+def endpoints(workflow: Workflow, port: int) -> tuple[dict[str, str], str]:
+    """Where the names that stand for a base URL lead, and the key to show there."""
+    places = {"embedded": f"http://127.0.0.1:{port}{EMBEDDED_PREFIX}/v1"}
+    real = os.environ.get("OPENAI_BASE_URL", "")
+    if workflow.llm.base_url == "env":
+        if not real:
+            raise ConfigError("llm.base_url is `env`, but OPENAI_BASE_URL is not set")
+        places["env"] = real
+    return places, os.environ.get("OPENAI_API_KEY", "") or "none"
+
+
+def wait_until_seated(control: Any, workflow: str, seq: int, timeout_s: float = READY_S) -> None:
+    """Wait until the split of ledger entry `seq` or a newer one is in force.
+
+    Raises:
+        ClusterError: It was not in time; says what could not be seated.
+    """
+    give_up = time.monotonic() + timeout_s
+    status: dict[str, Any] = {}
+    while time.monotonic() < give_up:
+        status = ray.get(control.status.remote())
+        if status["versions"].get(workflow, -1) >= seq:
+            return
+        time.sleep(0.1)
+    why = status.get("failed") or "no replica answered"
+    raise ClusterError(f"{workflow}: not seated within {timeout_s:g} s: {why}")
+
+
+def _target(
+    app: serve.Application, name: str, prefix: str | None, logging: LoggingConfig
+) -> RunTarget:
+    return RunTarget(target=app, name=name, route_prefix=prefix, logging_config=logging)

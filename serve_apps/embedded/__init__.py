@@ -1,0 +1,1 @@
+"""The embedded language model: an extractive reader that speaks the OpenAI protocol."""

@@ -1,0 +1,1 @@
+"""The front door: names the unit, assigns its variant, records both, answers."""

@@ -1,0 +1,102 @@
+"""The shapes of the HTTP API: what a request may hold and what an answer looks like."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from engine.errors import ConfigError
+
+Json = dict[str, Any]
+MAX_BODY_BYTES = 1 << 20
+
+ERROR_TYPES = {
+    400: "invalid_request_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    409: "conflict_error",
+    413: "invalid_request_error",
+    502: "upstream_error",
+    503: "unavailable_error",
+    504: "timeout_error",
+}
+
+
+def json_response(
+    body: Json, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A JSON answer; floats that are no numbers are refused rather than written."""
+    content = json.dumps(body, allow_nan=False, separators=(",", ":"))
+    return Response(content, status, dict(headers or {}), media_type="application/json")
+
+
+def error_response(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An error in OpenAI's shape, which the stock client raises as its own class."""
+    error = {"message": message, "type": ERROR_TYPES.get(status, "api_error"), "code": code}
+    return json_response({"error": error | {"param": None}}, status, headers)
+
+
+def parsed(body: bytes) -> Json:
+    """The JSON object in a request's body.
+
+    Raises:
+        ConfigError: It is no JSON object.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"the body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"the body is a JSON {type(value).__name__}; send an object")
+    return value
+
+
+def messages_of(body: Json) -> list[Json]:
+    """The conversation's messages.
+
+    Raises:
+        ConfigError: There are none, or one lacks its role or text.
+    """
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise ConfigError("`messages` must be a list of at least one message")
+    for number, message in enumerate(messages):
+        where = f"messages[{number}]"
+        if not isinstance(message, dict) or message.get("role") not in {
+            "system",
+            "user",
+            "assistant",
+        }:
+            raise ConfigError(f"{where}: `role` must be system, user or assistant")
+        if not isinstance(message.get("content"), str):
+            raise ConfigError(f"{where}: `content` must be text")
+    if messages[-1]["role"] != "user":
+        raise ConfigError("the last message must be the user's")
+    return messages
+
+
+def chat_completion(trace_id: str, created: float, workflow: str, answer: Json) -> Json:
+    """An answer in the shape of OpenAI's chat completion."""
+    prompt, completion = answer["input_tokens"], answer["output_tokens"]
+    return {
+        "id": f"chatcmpl-{trace_id}",
+        "object": "chat.completion",
+        "created": int(created),
+        "model": workflow,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": answer["text"], "refusal": None},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+        },
+    }

@@ -1,0 +1,123 @@
+"""Which variant serves a request: in process, from an immutable snapshot."""
+
+from dataclasses import dataclass
+
+from engine.books.secret import sign, verified
+from engine.errors import ConfigError, NotFoundError
+from engine.experiment.split import assign, epoch_of
+from serve_apps.snapshot import Snapshot, WorkflowSnapshot
+
+SEPARATOR = "~"
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A unit with the snapshot version and epoch that it began under."""
+
+    unit_id: str
+    version: int
+    epoch: str
+    began_at: float
+
+    def signed(self, secret: bytes) -> str:
+        """The id that a client sends back to stay with its variant."""
+        parts = (self.unit_id, str(self.version), self.epoch, f"{self.began_at:.3f}")
+        return sign(secret, SEPARATOR.join(parts))
+
+
+@dataclass(frozen=True)
+class Route:
+    """One request's assignment and the slot that answers it."""
+
+    workflow: str
+    conversation: Conversation
+    variant: str
+    """Assigned by the split."""
+    served: str
+    """Answers: another one when the assigned variant can't."""
+    slot: str
+    window: str
+    bucket: int
+    lapsed: str
+    forced: bool
+
+
+class Traffic:
+    """The present snapshot and the one law by which it is applied.
+
+    A conversation keeps the split that it began under; only expiry of the conversation, a lapsed
+    lease or a variant that is no longer fit to answer overrides it, in favour of the baseline.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self.snapshot: Snapshot | None = None
+
+    @property
+    def revision(self) -> int:
+        """Number of the snapshot in force; -1 before the first."""
+        return self.snapshot.revision if self.snapshot else -1
+
+    def workflow(self, name: str) -> WorkflowSnapshot:
+        """The named workflow's part of the snapshot.
+
+        Raises:
+            NotFoundError: It isn't served here.
+        """
+        served = self.snapshot.workflows if self.snapshot else {}
+        if name not in served:
+            known = ", ".join(sorted(served)) or "none yet"
+            raise NotFoundError(f"workflow {name!r} is not served here; served: {known}")
+        return served[name]
+
+    def route(self, name: str, said: str, fresh_id: str, at: float, forced: str = "") -> Route:
+        """Assign a request.
+
+        `said` is the conversation id that the client sent, signed by us or its own; without one
+        the request is a conversation of its own, named `fresh_id`.
+
+        Raises:
+            NotFoundError: The workflow or the forced variant isn't served here.
+        """
+        workflow = self.workflow(name)
+        conversation = self._conversation(workflow, said, fresh_id, at)
+        split = workflow.splits[conversation.version]
+        lapsed = workflow.lapsed(split, at)
+        assigned = assign(conversation.unit_id, split, conversation.epoch, lapsed)
+        variant = forced or assigned.variant
+        served = variant if variant in workflow.routes else workflow.split.baseline
+        if forced and served != forced:
+            raise NotFoundError(
+                f"variant {forced!r} is not seated; seated: {', '.join(sorted(workflow.routes))}"
+            )
+        return Route(
+            workflow=name,
+            conversation=conversation,
+            variant=variant,
+            served=served,
+            slot=workflow.routes[served],
+            window=assigned.window,
+            bucket=assigned.bucket,
+            lapsed="".join(f",{window}" for window in sorted(lapsed)) + ("," if lapsed else ""),
+            forced=bool(forced),
+        )
+
+    def _conversation(
+        self, workflow: WorkflowSnapshot, said: str, fresh_id: str, at: float
+    ) -> Conversation:
+        unit_id = said or fresh_id
+        known = verified(self._secret, said) if said else None
+        if known is not None:
+            unit_id, version, epoch, began_at = _parts(known)
+            kept = version in workflow.splits
+            if kept and at - began_at < workflow.conversation_ttl_s:
+                return Conversation(unit_id, version, epoch, began_at)
+        return Conversation(unit_id, workflow.version, epoch_of(workflow.split, at), at)
+
+
+def _parts(text: str) -> tuple[str, int, str, float]:
+    try:
+        unit_id, version, epoch, began_at = text.rsplit(SEPARATOR, 3)
+        return unit_id, int(version), epoch, float(began_at)
+    except ValueError as error:
+        raise ConfigError(f"conversation id {text!r} is signed but not one of ours") from error

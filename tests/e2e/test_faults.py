@@ -1,0 +1,157 @@
+"""Kill -9 of each process in turn, while users ask: what was acknowledged is in the store."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import ray
+
+from cluster.demo.files import QUESTIONS
+from cluster.demo.users import Habits
+from cluster.session import connect, control
+from engine.books.store import Store
+
+pytestmark = pytest.mark.serve
+
+USERS = 8
+RATE = 40.0
+WHOLE_S = 10.0
+
+
+class Crowd:
+    """Users in a process of their own, with their journal."""
+
+    def __init__(self, served, name):
+        self.journal = served.root / f"journal-{name}.jsonl"
+        habits = Habits(
+            url=served.url,
+            workflow="docs-qa",
+            questions=str(QUESTIONS),
+            users=USERS,
+            rate=RATE,
+            rated=0.9,
+            late=0.0,
+            journal=str(self.journal),
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cluster.demo.users", habits.model_dump_json()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def lines(self):
+        text = self.journal.read_text() if self.journal.exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+    def answers(self):
+        return [line for line in self.lines() if line["what"] == "answer"]
+
+    def wait_for(self, count, timeout_s=30.0):
+        give_up = time.monotonic() + timeout_s
+        while len(self.answers()) < count:
+            assert time.monotonic() < give_up, f"only {len(self.answers())} of {count} answers"
+            time.sleep(0.1)
+
+    def go_home(self):
+        self.process.communicate(timeout=60)
+        return self.lines()
+
+
+@pytest.fixture
+def crowd(served, request):
+    crowd = Crowd(served, request.node.name)
+    yield crowd
+    if crowd.process.poll() is None:
+        crowd.process.terminate()
+        crowd.process.wait(timeout=10)
+
+
+def killed(pid):
+    """Kill -9, and see that the process is gone."""
+    process = psutil.Process(pid)
+    os.kill(pid, signal.SIGKILL)
+    psutil.wait_procs([process], timeout=10)
+    assert not psutil.pid_exists(pid) or process.status() == psutil.STATUS_ZOMBIE
+    return time.time()
+
+
+def lost(served, lines, timeout_s=15.0):
+    """Acknowledged ids that the store does not hold, after it had time to settle."""
+    answers = {line["id"] for line in lines if line["what"] == "answer" and line["id"]}
+    ratings = {line["id"] for line in lines if line["what"] == "feedback"}
+    give_up = time.monotonic() + timeout_s
+    while True:
+        store = Store(served.root)
+        missing = answers - set(store.read("trace")["trace_id"].to_list())
+        missing |= ratings - set(store.read("feedback")["key"].to_list())
+        if not missing or time.monotonic() > give_up:
+            return missing
+        time.sleep(0.5)
+
+
+def failures(lines):
+    return [line for line in lines if line["what"] == "answer" and line["status"] != 200]
+
+
+def longest_silence_s(lines, since):
+    """The longest time after `since` in which nobody got an answer."""
+    times = sorted(
+        line["at"]
+        for line in lines
+        if line["what"] == "answer" and line["status"] == 200 and line["at"] >= since
+    )
+    return max(b - a for a, b in zip([since, *times], times, strict=False))
+
+
+def baseline_slot(served):
+    connect(served.root)
+    status = ray.get(control().status.remote())
+    slot = next(slot for slot, seat in status["seats"].items() if slot in status["ready"])
+    return served.pids(f"ray::ServeReplica:{slot}:Slot")[0]
+
+
+def test_killing_a_slots_replica_fails_at_most_what_it_was_answering(served, crowd):
+    crowd.wait_for(40)
+
+    at = killed(baseline_slot(served))
+    crowd.wait_for(400, timeout_s=60)
+    lines = crowd.go_home()
+
+    assert len(failures(lines)) <= USERS
+    assert longest_silence_s(lines, at) < WHOLE_S
+    assert lost(served, lines) == set()
+
+
+def test_killing_a_gateway_replica_fails_at_most_what_it_was_answering(served, crowd):
+    crowd.wait_for(40)
+    before = set(served.pids("ray::ServeReplica:gateway:Gateway"))
+
+    at = killed(min(before))
+    crowd.wait_for(400, timeout_s=60)
+    lines = crowd.go_home()
+
+    assert len(failures(lines)) <= USERS
+    assert longest_silence_s(lines, at) < WHOLE_S
+    assert lost(served, lines) == set()
+    assert len(set(served.pids("ray::ServeReplica:gateway:Gateway")) - before) == 1
+
+
+def test_killing_the_control_actor_fails_nothing(served, crowd):
+    connect(served.root)
+    crowd.wait_for(40)
+    pid = ray.get(control().status.remote())["pid"]
+
+    at = killed(pid)
+    crowd.wait_for(400, timeout_s=60)
+    lines = crowd.go_home()
+
+    assert failures(lines) == []
+    assert longest_silence_s(lines, at) < WHOLE_S
+    assert lost(served, lines) == set()
+    assert ray.get(control().status.remote())["pid"] != pid

@@ -1,0 +1,79 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import ConfigError
+from engine.stats.alpha import Spent, next_alpha, remaining
+
+
+def levels(trials, promotions=0):
+    spent = []
+    for _ in range(trials):
+        level = next_alpha(spent, alpha=0.05, promotions=promotions)
+        spent.append(Spent(level, promotions))
+    return spent
+
+
+@pytest.mark.parametrize(("trial", "nats"), [(1, math.log(320)), (16, 6.74), (32, 7.77)])
+def test_a_trial_needs_the_published_evidence(trial, nats):
+    assert math.log(1 / levels(trial)[-1].alpha) == pytest.approx(nats, abs=0.005)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.25, 4.0), st.booleans()), max_size=60),
+    st.floats(0.001, 0.25),
+    st.floats(0.001, 0.5),
+)
+def test_the_budget_is_never_exceeded_whatever_is_hoped_and_promoted(history, omega, alpha):
+    spent = []
+    promotions = 0
+    for prior, promoted in history:
+        level = next_alpha(spent, alpha=alpha, omega=omega, prior=prior, promotions=promotions)
+        spent.append(Spent(level, promotions))
+        promotions += promoted
+        if remaining(spent, alpha=alpha) == 0.0:
+            break
+
+    total = sum(one.alpha / (one.promotions_before + 1) for one in spent)
+
+    assert total <= alpha * (1 + 1e-12)
+    assert remaining(spent, alpha=alpha) == pytest.approx(alpha - total, abs=1e-15)
+
+
+def test_a_fresh_experiment_has_the_whole_budget():
+    assert remaining([], alpha=0.05) == 0.05
+
+
+def test_a_promotion_earns_a_higher_level():
+    before = levels(3)
+
+    assert next_alpha(before, alpha=0.05, promotions=1) == pytest.approx(
+        2 * next_alpha(before, alpha=0.05)
+    )
+    assert remaining([Spent(0.02, 1)], alpha=0.05) == pytest.approx(0.04)
+
+
+def test_hope_is_paid_for_from_the_same_budget():
+    assert next_alpha([], alpha=0.05, prior=4.0) == pytest.approx(0.05 / 4)
+
+
+def test_a_spent_budget_opens_no_trial():
+    with pytest.raises(ConfigError, match="spent after 1 trials"):
+        next_alpha([Spent(0.06, 0)], alpha=0.05)
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"alpha": 0.0},
+        {"alpha": 0.05, "prior": 5.0},
+        {"alpha": 0.05, "omega": 0.5, "prior": 3.0},
+        {"alpha": 0.05, "omega": 0.0},
+        {"alpha": 0.05, "promotions": -1},
+    ],
+)
+def test_figures_that_could_overspend_are_refused(figures):
+    with pytest.raises(ConfigError):
+        next_alpha([], **figures)

@@ -1,0 +1,147 @@
+"""Laws of the explanations: every decision is told, with its figures and what it changed."""
+
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.books.ledger import Entry
+from engine.errors import NotFoundError
+from engine.experiment.entries import KINDS
+from engine.experiment.verdict import Action, Cause, Verdict
+from search.books import Decisions
+from search.explain import Explained, changes_in_words, explain
+from search.words import UNMEASURED, odds, percent, points, setting, verdict_in_words
+from tests.search.played import EXPERIMENT, played
+
+
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Entry]]:
+    decisions = Decisions(played(tmp_path_factory.mktemp("explain")))
+    yield decisions.ledger.read()
+    decisions.close()
+
+
+def of_kind(told: list[Explained], kind: str) -> Explained:
+    return next(one for one in told if one.kind == kind)
+
+
+def test_every_entry_is_told_in_its_order(entries):
+    told = explain(entries)
+
+    assert [one.seq for one in told] == [entry.seq for entry in entries]
+    assert all(one.text.endswith(".") for one in told)
+
+
+def test_a_promotion_says_what_was_changed(entries):
+    promotion = of_kind(explain(entries), "Promoted")
+
+    assert promotion.changes == {"llm.temperature": (0.2, 0.5), "rag.top_k": (4, 8)}
+    assert "is the baseline of docs now" in promotion.text
+    assert promotion.reason
+
+
+def test_harm_is_told_with_the_ratings_of_both_sides_and_the_odds(entries):
+    closed = of_kind(explain(entries), "WindowClosed")
+
+    figures = closed.figures
+    assert "did harm" in closed.text
+    assert percent(figures["candidate_mean"]) in closed.text
+    assert percent(figures["baseline_mean"]) in closed.text
+    assert odds(figures["harm_log_e"]) in closed.text
+
+
+def test_a_nomination_says_how_sure_it_is_and_whom_it_ends(entries):
+    nominated = of_kind(explain(entries), "Nominated")
+
+    assert "proved better" in nominated.text
+    assert points(nominated.figures["lift"]) in nominated.text
+    assert "Other open windows are closed" in nominated.text
+
+
+def test_the_plan_names_the_risk_of_a_false_promotion(entries):
+    assert "at most 5.00 %" in of_kind(explain(entries), "ExperimentStarted").text
+
+
+def test_a_variant_is_found_by_the_beginning_of_its_hash(entries):
+    promoted = of_kind(explain(entries), "Promoted")
+    candidate = promoted.variants[0]
+
+    told = explain(entries, candidate[:6])
+
+    kinds = [one.kind for one in told]
+    assert kinds[0] == "WindowOpened"
+    assert {"Nominated", "RampStepped", "Promoted", "ExperimentEnded"} <= set(kinds)
+    assert all(candidate in one.variants for one in told)
+
+
+def test_a_window_is_told_from_its_opening_to_its_end(entries):
+    closed = of_kind(explain(entries), "WindowClosed")
+
+    told = explain(entries, closed.windows[0])
+
+    assert [one.kind for one in told] == ["WindowOpened", "WindowClosed"]
+
+
+def test_an_experiment_is_told_without_what_came_before_it(entries):
+    told = explain(entries, EXPERIMENT)
+
+    assert told[0].kind == "ExperimentStarted"
+    assert told[-1].kind == "ExperimentEnded"
+
+
+@pytest.mark.parametrize("unknown", ["nothing", "w99", "abc", ""])
+def test_an_unknown_name_is_refused_with_what_there_is(entries, unknown):
+    with pytest.raises(NotFoundError, match=EXPERIMENT):
+        explain(entries, unknown)
+
+
+def test_the_played_ledger_holds_most_kinds_of_decision(entries):
+    # The other two are decisions of persons, told in the commands' own tests.
+    assert KINDS.keys() - {entry.kind for entry in entries} == {"RolledBack", "HoldbackClosed"}
+
+
+@pytest.mark.parametrize("cause", get_args(Cause))
+@pytest.mark.parametrize("action", get_args(Action))
+def test_a_verdict_without_any_figure_is_told_without_inventing_one(action, cause):
+    verdict = Verdict(action=action, cause=cause, reason="because")
+
+    text = verdict_in_words(verdict, alpha=0.01)
+
+    assert text.endswith(".")
+    assert "None" not in text
+    assert "nan" not in text
+    assert "0.0 %" not in text
+
+
+def test_what_was_not_measured_is_said_and_is_never_zero():
+    assert points(None) == UNMEASURED
+    assert percent(None) == UNMEASURED
+    assert UNMEASURED in odds(None)
+
+
+@given(st.floats(-500, 500))
+def test_odds_always_read_as_odds(log_e):
+    assert odds(log_e).endswith(" : 1")
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (True, "true"),
+        (0.1 + 0.2, "0.3"),
+        (None, "absent"),
+        (("a", "b"), "a, b"),
+        ((), "none"),
+        ("plain", "plain"),
+        (4, "4"),
+    ],
+)
+def test_a_setting_is_written_as_an_operator_would(value, written):
+    assert setting(value) == written
+
+
+def test_no_change_is_nothing():
+    assert changes_in_words({}) == "nothing"

@@ -1,0 +1,167 @@
+import pytest
+
+from engine.experiment.entries import (
+    Decision,
+    ExperimentStarted,
+    Installed,
+    Nominated,
+    WindowClosed,
+    WindowOpened,
+)
+from engine.experiment.fold import after
+from engine.experiment.state import State
+from engine.experiment.variant import variant_of
+from engine.experiment.verdict import Verdict
+from search.opening import NoRoom, Over, Proposal, opening
+from tests.search.stage import WORKFLOW, experiment_of
+
+BASELINE = variant_of(WORKFLOW)
+CANDIDATE = variant_of(WORKFLOW, {"rag.top_k": 9})
+EXPERIMENT = experiment_of()
+
+
+def state_after(*decisions: Decision) -> State:
+    state = State()
+    begun = (
+        Installed(workflow="docs", baseline=BASELINE, workflow_config={}),
+        ExperimentStarted(experiment="docs-qa", workflow="docs", config={}, seed=0),
+    )
+    for decision in (*begun, *decisions):
+        state = after(state, decision, seq=state.seq + 1, at=float(state.seq))
+    return state
+
+
+def continued(state: State, *decisions: Decision) -> State:
+    for decision in decisions:
+        state = after(state, decision, seq=state.seq + 1, at=float(state.seq))
+    return state
+
+
+def proposal(trial: str = "a", candidate=CANDIDATE, experiment=EXPERIMENT, f0: float = 0.6):
+    return Proposal(trial=trial, candidate=candidate, experiment=experiment, f0=f0)
+
+
+def closed(window: str, cause: str, action: str = "stop") -> WindowClosed:
+    return WindowClosed(
+        window=window, verdict=Verdict(action=action, cause=cause, reason="so it was")
+    )
+
+
+def opened_state():
+    state = state_after()
+    move = opening(state, proposal())
+    assert isinstance(move, WindowOpened)
+    return continued(state, move), move
+
+
+def test_an_opening_is_lawful_and_names_its_trial():
+    state, move = opened_state()
+
+    assert state.window(move.window).is_open
+    assert (move.trial, move.f0, move.continues) == ("a", 0.6, ())
+    assert "," not in move.window
+
+
+def test_a_window_left_open_by_an_earlier_life_is_closed_first():
+    state, move = opened_state()
+
+    again = opening(state, proposal())
+
+    assert isinstance(again, WindowClosed)
+    assert (again.window, again.verdict.cause) == (move.window, "ended")
+
+
+@pytest.mark.parametrize("cause", ["ended", "superseded", "operator", "not_seated"])
+def test_evidence_that_was_cut_short_is_continued_by_the_next_trial_of_the_pair(cause):
+    state, move = opened_state()
+    state = continued(state, closed(move.window, cause))
+
+    again = opening(state, proposal(trial="b", f0=0.9))
+
+    assert isinstance(again, WindowOpened)
+    assert again.continues == (move.window,)
+    assert (again.alpha, again.f0) == (move.alpha, move.f0)
+    continued(state, again)
+
+
+@pytest.mark.parametrize("cause", ["harm", "errors", "srm", "futility", "budget"])
+def test_a_verdict_on_the_evidence_stands_for_the_pair(cause):
+    state, move = opened_state()
+    state = continued(state, closed(move.window, cause))
+
+    again = opening(state, proposal(trial="b"))
+
+    assert isinstance(again, Over)
+    assert again.cause == "duplicate"
+
+
+def test_a_pair_on_trial_is_not_tried_twice_at_once():
+    state, _ = opened_state()
+
+    again = opening(state, proposal(trial="b"))
+
+    assert isinstance(again, Over)
+    assert again.cause == "duplicate"
+
+
+def test_a_new_beginning_pays_for_its_own_tests():
+    state, move = opened_state()
+    state = continued(
+        state,
+        closed(move.window, "futility"),
+        ExperimentStarted(experiment="other", workflow="docs", config={}, seed=0),
+    )
+    other = experiment_of(experiment="other")
+
+    again = opening(state, proposal(trial="b", experiment=other))
+
+    assert isinstance(again, WindowOpened)
+    assert again.continues == ()
+
+
+def test_what_harmed_once_is_not_tried_in_a_new_beginning_either():
+    state, move = opened_state()
+    state = continued(
+        state,
+        closed(move.window, "harm"),
+        ExperimentStarted(experiment="other", workflow="docs", config={}, seed=0),
+    )
+
+    again = opening(state, proposal(trial="b", experiment=experiment_of(experiment="other")))
+
+    assert isinstance(again, Over)
+
+
+def test_nothing_opens_while_a_candidate_is_ramped():
+    state, move = opened_state()
+    nominated = Nominated(
+        window="r4-a",
+        trial="a",
+        experiment="docs-qa",
+        workflow="docs",
+        candidate=move.candidate.hash,
+        baseline=move.baseline,
+        share=250_000,
+        lane=900_000,
+        alpha=move.alpha,
+        f0=move.f0,
+        lease_s=10.0,
+        continues=(move.window,),
+        verdict=Verdict(action="promote", cause="evidence", reason="better"),
+    )
+    state = continued(state, nominated)
+
+    move = opening(state, proposal(trial="b", candidate=variant_of(WORKFLOW, {"rag.top_k": 2})))
+
+    assert isinstance(move, NoRoom)
+
+
+def test_a_forbidden_combination_never_opens_a_window():
+    forbids = experiment_of(
+        space={"rag.top_k": {"type": "int", "low": 1, "high": 12}},
+        forbidden=[{"rag.top_k": 9, "llm.prompt": "plain"}],
+    )
+
+    move = opening(state_after(), proposal(experiment=forbids))
+
+    assert move == Over("stop", "forbidden")

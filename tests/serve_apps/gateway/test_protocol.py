@@ -1,0 +1,155 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import ConfigError
+from serve_apps.gateway.protocol import (
+    chat_completion,
+    error_response,
+    json_response,
+    messages_of,
+    parsed,
+)
+
+calm = settings(deadline=None)
+
+QUESTION = {"role": "user", "content": "why?"}
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@calm
+@given(st.dictionaries(st.text(), json_values, max_size=4))
+def test_an_object_is_read_as_it_was_sent(body):
+    assert parsed(json.dumps(body).encode()) == body
+
+
+@calm
+@given(st.binary(max_size=60))
+def test_any_bytes_are_an_object_or_refused(body):
+    try:
+        value = parsed(body)
+    except ConfigError:
+        return
+
+    assert isinstance(value, dict)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"{'a': 1}",
+        b'{"a": 1} x',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"a": ' + b"9" * 5_000 + b"}",
+    ],
+)
+def test_what_is_not_json_is_refused(body):
+    with pytest.raises(ConfigError, match="not JSON"):
+        parsed(body)
+
+
+@pytest.mark.parametrize("body", [b'{"a": "\\ud800"}', b'{"\\uDFFF": 1}', b'{"a": "\xed\xa0\x80"}'])
+def test_half_a_character_is_refused_because_no_book_can_keep_it(body):
+    with pytest.raises(ConfigError, match="not JSON"):
+        parsed(body)
+
+
+def test_a_character_in_two_escapes_is_whole():
+    assert parsed(b'{"a": "\\ud83d\\ude00 \\\\ud800"}') == {"a": "\U0001f600 \\ud800"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"[]", "list"), (b'"text"', "str"), (b"1", "int"), (b"null", "NoneType"), (b"NaN", "float")],
+)
+def test_json_that_is_no_object_is_refused_by_its_kind(body, kind):
+    with pytest.raises(ConfigError, match=kind):
+        parsed(body)
+
+
+def test_messages_are_taken_as_they_are():
+    said = [{"role": "system", "content": ""}, QUESTION, {"role": "assistant", "content": "so"}]
+
+    assert messages_of({"messages": [*said, QUESTION]}) == [*said, QUESTION]
+
+
+@pytest.mark.parametrize("messages", [None, [], {}, "text", 3])
+def test_messages_are_a_list_of_at_least_one(messages):
+    with pytest.raises(ConfigError, match="at least one message"):
+        messages_of({"messages": messages})
+    with pytest.raises(ConfigError, match="at least one message"):
+        messages_of({})
+
+
+@pytest.mark.parametrize("message", [None, "text", 3, [], {}, {"content": "why?"}])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_message_without_a_role_is_named_by_its_place(message, place):
+    messages = [QUESTION, QUESTION]
+    messages[place] = message
+
+    with pytest.raises(ConfigError, match=rf"messages\[{place}\]: `role`"):
+        messages_of({"messages": messages})
+
+
+@pytest.mark.parametrize("role", ["tool", "User", "", None, 3, True, [], {}, ["user"]])
+def test_a_role_is_one_of_three_words(role):
+    with pytest.raises(ConfigError, match=r"messages\[0\]: `role`"):
+        messages_of({"messages": [{"role": role, "content": "why?"}]})
+
+
+@pytest.mark.parametrize("content", [None, 3, [], [{"type": "text", "text": "why?"}], {}])
+def test_content_is_text(content):
+    with pytest.raises(ConfigError, match=r"messages\[0\]: `content`"):
+        messages_of({"messages": [{"role": "user", "content": content}]})
+
+
+def test_the_last_word_is_the_users():
+    with pytest.raises(ConfigError, match="the user's"):
+        messages_of({"messages": [QUESTION, {"role": "assistant", "content": "so"}]})
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, "invalid_request_error"), (503, "unavailable_error"), (418, "api_error")],
+)
+def test_an_error_has_the_shape_that_stock_clients_read(status, kind):
+    response = error_response(status, "full", "the disk is full", {"retry-after": "5"})
+
+    assert response.status_code == status
+    assert response.headers["retry-after"] == "5"
+    assert json.loads(response.body) == {
+        "error": {"message": "the disk is full", "type": kind, "code": "full", "param": None}
+    }
+
+
+def test_an_answer_that_is_no_number_is_never_written():
+    with pytest.raises(ValueError, match="JSON compliant"):
+        json_response({"score": float("nan")})
+
+
+def test_an_answer_is_compact_json():
+    response = json_response({"a": [1, "ü"]})
+
+    assert response.headers["content-type"] == "application/json"
+    assert response.status_code == 200
+    assert json.loads(response.body) == {"a": [1, "ü"]}
+
+
+def test_a_completion_adds_its_tokens_up():
+    answer = {"text": "so", "input_tokens": 7, "output_tokens": 5}
+
+    body = chat_completion("abc", 12.9, "docs", answer)
+
+    assert (body["id"], body["created"], body["model"]) == ("chatcmpl-abc", 12, "docs")
+    assert body["usage"] == {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    assert body["choices"][0]["message"]["content"] == "so"
