@@ -19,8 +19,9 @@ from engine.errors import ClusterError
 from engine.experiment.entries import Decision, Installed
 from engine.experiment.state import State
 from engine.experiment.variant import variant_of
+from search.active import write_active_of
 from search.books import Decisions
-from search.selector import start_selector, write_active_of
+from search.selector import start_selector
 from serve_apps.deploy import deploy, wait_until_seated
 from serve_apps.names import CONTROL, NAMESPACE
 

@@ -122,11 +122,13 @@ class Life:
         """The candidate as a change of the present baseline; its mean is measured once it opens."""
         experiment = self._experiment(state)
         workflow = state.workflow(state.experiments[self._name].workflow)
-        candidate = candidate_of(
-            Workflow.model_validate(workflow.config),
-            workflow.variants[workflow.baseline],
-            changes_of(space_of(experiment), self._params),
-        )
+        baseline = workflow.variants[workflow.baseline]
+        if experiment.aa:
+            copy = copy_of(baseline, self._trial)
+            return Proposal(trial=self._trial, candidate=copy, experiment=experiment)
+        installed = Workflow.model_validate(workflow.config)
+        changes = changes_of(space_of(experiment), self._params)
+        candidate = candidate_of(installed, baseline, changes)
         return Proposal(trial=self._trial, candidate=candidate, experiment=experiment)
 
     def _mean(self, state: State) -> float:

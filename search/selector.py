@@ -10,17 +10,14 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from engine.books.active import write_active
-from engine.config.dump import to_yaml
 from engine.config.experiment import Experiment
-from engine.config.workflow import Workflow
 from engine.errors import TrimtabError
 from engine.experiment.entries import Decision, Promoted, RampStepped, RolledBack, WindowClosed
 from engine.experiment.split import BUCKETS
 from engine.experiment.state import State, WorkflowState
-from engine.experiment.variant import configured
 from engine.experiment.verdict import Verdict
 from engine.experiment.window import Window
+from search.active import write_active_of
 from search.assessed import assess_holdback, assess_step
 from search.books import Decisions, FactsFollower
 from search.names import CONTROL, NAMESPACE, SELECTOR
@@ -140,16 +137,6 @@ class Selector:
         """Keep each workflow's active configuration file as the ledger says."""
         for workflow in state.workflows.values():
             write_active_of(self._root, workflow)
-
-
-def write_active_of(root: Path, workflow: WorkflowState) -> None:
-    """Write the workflow's active configuration file, atomically, unless it says so already."""
-    installed = Workflow.model_validate(workflow.config)
-    active = configured(installed, workflow.variants[workflow.baseline])
-    text = to_yaml(active, header=f"The active configuration: variant {workflow.baseline}.")
-    path = root / "active" / f"{workflow.name}.yaml"
-    if not path.exists() or path.read_text() != text:
-        write_active(root, workflow.name, text)
 
 
 def start_selector(root: Path) -> Any:

@@ -1,6 +1,8 @@
 """`trimtab status`: what is served, tried and ramped now."""
 
+import time
 from dataclasses import asdict, dataclass
+from math import log
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +25,10 @@ from search.books import FactsFollower
 from search.explain import changes_in_words
 from search.words import percent, points, share
 
+COLUMNS = (
+    *("window", "kind", "candidate", "share", "lease", "units", "lift", "log e / needed", "harm"),
+    *("latency", "verdict", "changes"),
+)
 SHOWN = ("candidate_units", "baseline_units", "lift", "se", "log_e", "harm_log_e", "latency_ratio")
 
 
@@ -165,8 +171,10 @@ def _show(told: dict[str, Any]) -> None:
     if not told["windows"]:
         show("  no window is open")
         return
-    columns = ("window", "kind", "candidate", "share", "units", "lift", "log e", "harm", "latency",
-               "verdict", "changes")  # fmt: skip
+    heads = (
+        "window,kind,candidate,share,lease,units,lift,log e / needed,harm,latency,verdict,changes"
+    )
+    columns = heads.split(",")
     show_table("open windows", columns, [_row(OpenWindow(**window)) for window in told["windows"]])
     if told["holdback"]:
         say("in a holdback the figures are the baseline's, against the former one")
@@ -180,14 +188,28 @@ def _row(window: OpenWindow) -> list[str]:
         window.kind,
         window.candidate,
         share(round(window.share * BUCKETS)),
+        _lease(window),
         "-" if units is None else f"{units:,.0f}",
         "-" if figures["lift"] is None else points(figures["lift"]),
-        _figure(figures["log_e"]),
+        f"{_figure(figures['log_e'])} / {_needed(window)}",
         _figure(figures["harm_log_e"]),
         _figure(figures["latency_ratio"]),
         window.verdict,
         changes_in_words({path: (pair[0], pair[1]) for path, pair in window.changes.items()}),
     ]
+
+
+def _lease(window: OpenWindow) -> str:
+    """How long the window lives unless its lease is renewed, as the control actor counts."""
+    if not window.lease_s:
+        return "-"
+    if window.lapses_at is None:
+        return f"{window.lease_s:g} s"
+    return f"{max(window.lapses_at - time.time(), 0.0):.0f} of {window.lease_s:g} s"
+
+
+def _needed(window: OpenWindow) -> str:
+    return f"{log(1.0 / window.alpha):.2f}" if window.alpha else "-"
 
 
 def _figure(figure: float | int | None) -> str:

@@ -15,6 +15,8 @@ PASSAGE = 0.6
 REPEAT = 0.35
 FOLLOWING = 0.1
 ORDER = 0.02
+POOL = 32
+"""Sentences that have any chance of being said, however long the context is."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Candidate:
 
 
 def candidates(reading: Reading) -> list[Candidate]:
-    """Every sentence of the context with its score; the best one scores 1.
+    """The best sentences of the context with their scores, best first; the first one scores 1.
 
     A term weighs more the fewer sentences of this context hold it; what the sentences around say
     counts a little, and so does standing early.
@@ -36,25 +38,30 @@ def candidates(reading: Reading) -> list[Candidate]:
     asked = frozenset(terms(reading.question))
     texts = [sentences(passage) for passage in reading.passages]
     weight = _weights(asked, texts)
-    scored: list[Candidate] = []
+    scored: list[tuple[float, tuple[int, int], Sentence]] = []
     heard: set[str] = set()
     for number, passage in enumerate(texts):
         known = asked & frozenset().union(*(sentence.terms for sentence in passage))
-        about = sum(weight[term] for term in known)
+        about = PASSAGE * sum(weight[term] for term in known)
         own = [_fit(asked, sentence, weight) for sentence in passage]
+        early = 1.0 - ORDER * min(number, 20)
         for place, sentence in enumerate(passage):
             if sentence.text in heard:
                 continue
             heard.add(sentence.text)
             before = own[place - 1] if place else 0.0
             after = own[place + 1] if place + 1 < len(own) else 0.0
-            score = own[place] + BEFORE * before + AFTER * after + PASSAGE * about
-            score *= 1.0 - ORDER * min(number, 20)
-            scored.append(Candidate(sentence, (number, place), score))
-    best = max((each.score for each in scored), default=0.0)
+            score = own[place] + BEFORE * before + AFTER * after + about
+            scored.append((score * early, (number, place), sentence))
+    scored.sort(key=_by_score, reverse=True)
+    best = scored[0][0] if scored else 0.0
     if best <= 0.0:
         return []
-    return [Candidate(c.sentence, c.place, c.score / best) for c in scored]
+    return [Candidate(sentence, place, score / best) for score, place, sentence in scored[:POOL]]
+
+
+def _by_score(row: tuple[float, tuple[int, int], Sentence]) -> float:
+    return row[0]
 
 
 def covered(reading: Reading) -> float:

@@ -3,10 +3,11 @@ from itertools import pairwise
 import pytest
 
 from engine.experiment.entries import ExperimentEnded, Promoted, WindowClosed
+from engine.experiment.variant import configured
 from engine.experiment.verdict import Verdict
 from engine.stats.alpha import Spent, next_alpha
 from search.life import SEATED_WITHIN_S
-from tests.search.stage import BEGIN, Stage, experiment_of
+from tests.search.stage import BEGIN, WORKFLOW, Stage, experiment_of
 
 
 def candidate_hash(stage: Stage, trial: str = "a") -> str:
@@ -242,4 +243,31 @@ def test_a_high_risk_change_needs_a_person_even_in_auto(tmp_path):
     while held.cause != "approval":
         held = next(reports)
     assert held.action == "hold"
+    stage.close()
+
+
+def test_in_an_aa_experiment_every_candidate_is_a_copy_of_the_baseline(tmp_path):
+    stage = Stage(tmp_path, experiment_of(aa=True))
+    stage.on_sleep = stage.wait
+    next(stage.life("a").reports())
+    next(stage.life("b").reports())
+
+    variants = stage.workflow.variants
+    baseline = variants[stage.baseline]
+    copies = [variants[window.candidate] for window in stage.workflow.open_windows]
+
+    assert len({copy.hash for copy in copies} | {baseline.hash}) == 3
+    assert all(configured(WORKFLOW, copy) == WORKFLOW for copy in copies)
+    stage.close()
+
+
+def test_an_experiment_out_of_time_closes_its_windows_undecided(tmp_path):
+    stage = Stage(tmp_path, experiment_of(max_duration_s=8.0))
+    stage.quality = {stage.baseline: 0.5}
+
+    report = last(stage.life("a"))
+
+    assert (report.action, report.cause) == ("stop", "budget")
+    assert stage.now - BEGIN == pytest.approx(8.0, abs=2.0)
+    assert stage.workflow.open_windows == ()
     stage.close()
