@@ -353,6 +353,13 @@ def test_the_digest_covers_young_failures_because_a_verdict_may_rest_on_them():
     assert young.digest != failed.digest
 
 
+def test_what_was_said_of_a_young_unit_is_no_outcome_yet():
+    silent = measured([exposure(0)], [trace(0)], now=51.0)
+    rated = measured([exposure(0)], [trace(0)], [rating(0, 1.0, at=50.5)], now=51.0)
+
+    assert silent.digest == rated.digest
+
+
 def test_the_digest_is_the_same_on_every_machine_and_for_ever():
     assert measured(*one_of_each()).digest.startswith("2513324a7631856d")
 
