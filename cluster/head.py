@@ -60,6 +60,8 @@ def environment(profile: Profile, root: Path, ports: "list[int]") -> dict[str, s
         "TOKENIZERS_PARALLELISM": "false",
         "OMP_NUM_THREADS": "1",
         "POLARS_MAX_THREADS": "1",
+        # Dozens of processes with an arena per thread would hold memory that nobody uses.
+        "MALLOC_ARENA_MAX": "2",
     }
     if profile == "fast":
         variables |= {

@@ -22,7 +22,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="What every die of the demo begins with.")] = 0,
     profile: Annotated[str, typer.Option(help="fast (HAProxy) or plain.")] = "",
     port: Annotated[int, typer.Option(help="The HTTP port, on loopback.")] = 8000,
-    rate: Annotated[float, typer.Option(help="Requests a second from the users.")] = 90.0,
+    rate: Annotated[float, typer.Option(help="Requests a second from the users.")] = 60.0,
     *,
     aa: Annotated[
         bool, typer.Option("--aa", help="Candidates are copies of the baseline.")

@@ -35,6 +35,8 @@ from search.tuner import tune_experiment
 
 SETTLE_S = 6.0
 HOLDBACK_S = 10.0
+AA_S = 180.0
+"""How long an experiment among equals goes on: most of it would be waiting for nothing."""
 Say = Callable[[str], None]
 
 
@@ -51,7 +53,7 @@ class Plan(BaseModel):
     """Candidates are copies of the baseline: whatever is promoted is promoted wrongly."""
     profile: Profile
     port: int = 8000
-    rate: float = 90.0
+    rate: float = 60.0
 
 
 def tell(
@@ -114,7 +116,10 @@ def _prepared(plan: Plan) -> LoadedExperiment:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     plan.root.mkdir(parents=True, exist_ok=True)
     loaded = load_experiment(plan.experiment)
-    experiment = loaded.experiment.model_copy(update={"seed": plan.seed, "aa": plan.aa})
+    changes: dict[str, Any] = {"seed": plan.seed, "aa": plan.aa}
+    if plan.aa:
+        changes["max_duration_s"] = AA_S
+    experiment = loaded.experiment.model_copy(update=changes)
     return replace(loaded, experiment=experiment)
 
 
@@ -168,7 +173,7 @@ def _experiment(plan: Plan, loaded: LoadedExperiment) -> Outcome:
         except BaseException as error:  # noqa: BLE001 - handed to the waiting thread below
             failed.append(error)
 
-    thread = threading.Thread(target=tune, name="tune")
+    thread = threading.Thread(target=tune, name="tune", daemon=True)
     thread.start()
     thread.join()
     if failed:

@@ -92,7 +92,7 @@ class Experiment(Frozen):
     guardrails: Guardrails = Guardrails()
     windows: Windows = Windows()
     ramp: Ramp = Ramp()
-    holdback: float = Field(0.1, ge=0.0, lt=1.0)
+    holdback: float = Field(0.1, gt=0.0, lt=1.0)
     """The share of all traffic that keeps the former baseline after a promotion."""
     max_promotions: int = Field(1, ge=1)
     max_duration_s: float | None = Field(None, gt=0.0)

@@ -111,6 +111,8 @@ class Gateway:
         if said.get("stream"):
             raise ConfigError("`stream` is not offered yet; leave it out or send false")
         metadata = said.get("metadata") or {}
+        if not isinstance(metadata, dict):
+            raise ConfigError("`metadata` must be an object")
         conversation = str(metadata.get("conversation_id", ""))
         return await self._serve(request, name, messages_of(said), conversation, native=False)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from math import isfinite
 
 from engine.books.secret import verified
 from engine.errors import ConfigError, NotFoundError
@@ -25,7 +24,8 @@ def feedback_row(body: Json, secret: bytes, at: float) -> Json:
     metric = body.get("metric", "quality")
     if not isinstance(trace_id, str) or verified(secret, trace_id) is None:
         raise NotFoundError(f"trace id {trace_id!r} was never given out here")
-    if not isinstance(score, int | float) or not isfinite(score) or not 0.0 <= score <= 1.0:
+    # NaN compares false; a boolean is an int to Python, but not to the client who wrote it.
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0.0 <= score <= 1.0:
         raise ConfigError(f"`score` is {score!r}; it must be a number from 0 to 1")
     if not isinstance(metric, str) or not metric:
         raise ConfigError(f"`metric` is {metric!r}; it must be a name")

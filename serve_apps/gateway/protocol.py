@@ -10,6 +10,7 @@ from engine.errors import ConfigError
 
 Json = dict[str, Any]
 MAX_BODY_BYTES = 1 << 20
+ROLES = ("system", "user", "assistant")
 
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -43,10 +44,12 @@ def parsed(body: bytes) -> Json:
     """The JSON object in a request's body.
 
     Raises:
-        ConfigError: It is no JSON object.
+        ConfigError: It is no JSON object, or holds half a character, which no book can keep.
     """
     try:
-        value = json.loads(body)
+        value = json.loads(body.decode())
+        if b"\\u" in body:
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -65,11 +68,7 @@ def messages_of(body: Json) -> list[Json]:
         raise ConfigError("`messages` must be a list of at least one message")
     for number, message in enumerate(messages):
         where = f"messages[{number}]"
-        if not isinstance(message, dict) or message.get("role") not in {
-            "system",
-            "user",
-            "assistant",
-        }:
+        if not isinstance(message, dict) or message.get("role") not in ROLES:
             raise ConfigError(f"{where}: `role` must be system, user or assistant")
         if not isinstance(message.get("content"), str):
             raise ConfigError(f"{where}: `content` must be text")

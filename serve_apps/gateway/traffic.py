@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.books.secret import sign, verified
-from engine.errors import ConfigError, NotFoundError
+from engine.errors import ClusterError, ConfigError, NotFoundError
 from engine.experiment.split import assign, epoch_of
 from serve_apps.snapshot import Snapshot, WorkflowSnapshot
 
@@ -77,6 +77,7 @@ class Traffic:
         the request is a conversation of its own, named `fresh_id`.
 
         Raises:
+            ClusterError: Not even the baseline is seated.
             NotFoundError: The workflow or the forced variant isn't served here.
         """
         workflow = self.workflow(name)
@@ -86,6 +87,8 @@ class Traffic:
         assigned = assign(conversation.unit_id, split, conversation.epoch, lapsed)
         variant = forced or assigned.variant
         served = variant if variant in workflow.routes else workflow.split.baseline
+        if served not in workflow.routes:
+            raise ClusterError(f"no slot seats the baseline of {name} now; retry shortly")
         if forced and served != forced:
             raise NotFoundError(
                 f"variant {forced!r} is not seated; seated: {', '.join(sorted(workflow.routes))}"
