@@ -12,7 +12,7 @@ from typing import Any
 
 import ray
 
-from cluster.head import Cluster, Profile, load, start_head, stop_head
+from cluster.head import Cluster, Profile, authentication, load, start_head, stop_head
 from engine.books.secret import workspace_secret
 from engine.config.workflow import Workflow
 from engine.errors import ClusterError
@@ -27,28 +27,28 @@ from serve_apps.names import CONTROL, NAMESPACE
 
 
 def connect(root: Path) -> Cluster:
-    """Join the workspace's cluster as a driver; inside a Ray job, the job's own cluster.
+    """Join the workspace's cluster as a driver, from a shell or from inside a Ray job.
 
     Raises:
         ClusterError: None is up.
     """
-    cluster = load(root)
+    cluster = _require(load(root), root)
     if ray.is_initialized():
-        return _require(cluster, root)
-    address = os.environ.get("RAY_ADDRESS") or _require(cluster, root).address
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        return cluster
+    os.environ.update(authentication(root))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         ray.init(
-            address=address,
+            address=cluster.address,
             namespace=NAMESPACE,
             log_to_driver=False,
             logging_level=logging.ERROR,
             configure_logging=False,
         )
     except ConnectionError as error:
-        raise ClusterError(f"no Ray at {address}: {error}; `trimtab up` starts one") from error
-    return _require(cluster, root)
+        message = f"no Ray at {cluster.address}: {error}; `trimtab up` starts one"
+        raise ClusterError(message) from error
+    return cluster
 
 
 def bring_up(

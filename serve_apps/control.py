@@ -136,17 +136,21 @@ class Control:
         await self._publish()
 
     def _grant_leases(self) -> None:
-        """A window's lease begins when it is first seen open, and ends with the window."""
-        leased = {
-            window.id: window.lease_s
-            for workflow in self._state.workflows.values()
-            for window in workflow.open_windows
-            if window.lease_s > 0
-        }
-        self._leases = {
-            window: self._leases.get(window, time.time() + lease_s)
-            for window, lease_s in leased.items()
-        }
+        """A window's lease begins when it is first seen open, and a lapsed one stays lapsed.
+
+        A conversation that the baseline took over must not return to the candidate because the
+        window was closed meanwhile.
+        """
+        now = time.time()
+        leases: dict[str, float] = {}
+        for workflow in self._state.workflows.values():
+            for window in workflow.windows.values():
+                lapses = self._leases.get(window.id)
+                if window.is_open and window.lease_s > 0:
+                    leases[window.id] = now + window.lease_s if lapses is None else lapses
+                elif lapses is not None and lapses <= (window.closed_at or now):
+                    leases[window.id] = lapses
+        self._leases = leases
 
     def _seat(self) -> None:
         """Start seating what the newest split wants and what the published one still needs."""
@@ -242,9 +246,7 @@ class Control:
             splits=workflow.splits,
             version=version,
             routes=routes,
-            leases={
-                w.id: self._leases[w.id] for w in workflow.open_windows if w.id in self._leases
-            },
+            leases={id_: at for id_, at in self._leases.items() if id_ in workflow.windows},
             conversation_ttl_s=config.conversation_ttl_s,
             timeout_s=config.timeout_s,
             idempotent=config.idempotent,

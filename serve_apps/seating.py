@@ -39,13 +39,18 @@ def wanted(workflow: str, split: Split, full: int) -> dict[str, Seat]:
 def draining(workflow: WorkflowState, at: float) -> set[str]:
     """Variants whose conversations may still go on, though they get no new ones."""
     ttl_s = float(str(workflow.config.get("conversation_ttl_s", 0.0)))
-    return {
+    closed = [window for window in workflow.windows.values() if window.closed_at is not None]
+    unfit = {
         window.candidate
-        for window in workflow.windows.values()
-        if window.closed_at is not None
-        and at - window.closed_at < ttl_s
-        and (window.verdict is None or window.verdict.cause not in UNFIT)
+        for window in closed
+        if window.verdict is not None and window.verdict.cause in UNFIT
     }
+    recent = {
+        window.candidate
+        for window in closed
+        if window.closed_at is not None and at - window.closed_at < ttl_s
+    }
+    return recent - unfit
 
 
 @dataclass

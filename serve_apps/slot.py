@@ -19,8 +19,10 @@ from engine.workflow.graph import QaGraph
 from engine.workflow.index import load_index
 from engine.workflow.llm import LlmError
 from serve_apps.names import EMBEDDER
+from serve_apps.outcome import unanswered
 
 KEPT = 2
+ANSWERED = ("text", "segment", "model", "input_tokens", "output_tokens", "cost_usd", "cache_hit")
 
 
 class Slot:
@@ -55,22 +57,11 @@ class Slot:
         started = time.perf_counter()
         deadline = time.monotonic() + request["timeout_s"]
         spans: list[dict[str, Any]] = []
-        outcome: dict[str, Any] = {
-            "status": "ok",
-            "error": "",
-            "message": "",
-            "text": "",
-            "segment": "",
-            "model": "",
-            "input_tokens": 0,
-            "output_tokens": 0,
-            "cost_usd": 0.0,
-            "cache_hit": False,
-        }
+        outcome = unanswered()
         try:
             graph = await self._graph(request["workflow"], request["variant"])
             answer = await graph.answer(request["messages"], deadline=deadline, spans=spans)
-            outcome |= {name: getattr(answer, name) for name in outcome if hasattr(answer, name)}
+            outcome |= {name: getattr(answer, name) for name in ANSWERED}
         except DeadlineError as error:
             outcome |= {"status": "timeout", "error": "timeout", "message": str(error)}
         except LlmError as error:

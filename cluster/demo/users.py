@@ -102,6 +102,7 @@ class Users:
         }
         headers = {"x-trimtab-conversation": conversation} if conversation else {}
         self.asked += 1
+        began_at = time.time()
         try:
             async with session.post(
                 f"{habits.url}/v1/chat/completions", json=body, headers=headers
@@ -109,13 +110,13 @@ class Users:
                 trace_id = response.headers.get("x-trimtab-trace-id", "")
                 ours = response.headers.get("x-trimtab-conversation", "")
                 answer = await response.json()
-                self._note("answer", trace_id, status=response.status)
+                self._note("answer", trace_id, began_at=began_at, status=response.status)
                 if response.status != 200:
                     self.errors += 1
                     return ours
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             self.errors += 1
-            self._note("answer", "", status=0, error=repr(error))
+            self._note("answer", "", began_at=began_at, status=0, error=repr(error))
             return conversation
         if self._dice.random() < habits.rated:
             text = answer["choices"][0]["message"]["content"] or ""

@@ -37,6 +37,7 @@ from serve_apps.gateway.protocol import (
 )
 from serve_apps.gateway.traffic import Route, Traffic
 from serve_apps.names import CONTROL, NAMESPACE
+from serve_apps.outcome import unanswered
 from serve_apps.recorder import Recorder
 
 WATCH_S = 10.0
@@ -170,9 +171,9 @@ class Gateway:
                 route, messages, workflow.timeout_s, idempotent=workflow.idempotent
             )
         except DeadlineError as error:
-            return _failed("timeout", "timeout", str(error))
+            return unanswered("timeout", "timeout", str(error))
         except UpstreamError as error:
-            return _failed("error", "replica_died", str(error))
+            return unanswered("error", "replica_died", str(error))
 
     async def _feedback(self, said: Json) -> Response:
         at = time.time()
@@ -256,23 +257,6 @@ def _trace(
         **{name: answer[name] for name in kept},
         "cache_hit": answer["cache_hit"],
         "spans": json.dumps(answer["spans"], separators=(",", ":")),
-    }
-
-
-def _failed(status: str, error: str, message: str) -> Json:
-    return {
-        "status": status,
-        "error": error,
-        "message": message,
-        "text": "",
-        "segment": "",
-        "model": "",
-        "input_tokens": 0,
-        "output_tokens": 0,
-        "cost_usd": 0.0,
-        "cache_hit": False,
-        "spans": [],
-        "work_s": 0.0,
     }
 
 

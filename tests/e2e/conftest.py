@@ -1,13 +1,20 @@
 import contextlib
+import json
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import ray
 
-from cluster.demo.files import WORKFLOW
+from cluster.demo.files import QUESTIONS, WORKFLOW
+from cluster.demo.users import Habits
 from cluster.head import default_profile, free_ports, load
 from cluster.session import bring_up, take_down
 from engine.config.experiment import load_workflow
@@ -36,6 +43,59 @@ class Served:
                 if " ".join(process.cmdline()).startswith(title):
                     found.append(process.pid)
         return found
+
+
+class Crowd:
+    """Users in a process of their own, with their journal."""
+
+    def __init__(self, served: Served, **habits: Any) -> None:
+        self.journal = served.root / f"journal-{uuid.uuid4().hex[:8]}.jsonl"
+        said = Habits(
+            url=served.url,
+            workflow="docs-qa",
+            questions=str(QUESTIONS),
+            late=0.0,
+            journal=str(self.journal),
+            **habits,
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cluster.demo.users", said.model_dump_json()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def lines(self) -> list[dict[str, Any]]:
+        text = self.journal.read_text() if self.journal.exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+    def answers(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines() if line["what"] == "answer"]
+
+    def wait_for(self, count: int, timeout_s: float = 30.0) -> None:
+        give_up = time.monotonic() + timeout_s
+        while len(self.answers()) < count:
+            assert time.monotonic() < give_up, f"only {len(self.answers())} of {count} answers"
+            time.sleep(0.1)
+
+    def go_home(self) -> list[dict[str, Any]]:
+        if self.process.poll() is None:
+            self.process.communicate(timeout=60)
+        return self.lines()
+
+
+@pytest.fixture
+def crowd_of(served: Served) -> Iterator[Callable[..., Crowd]]:
+    """Sends users who ask until the test is over."""
+    crowds: list[Crowd] = []
+
+    def send(**habits: Any) -> Crowd:
+        crowds.append(Crowd(served, **habits))
+        return crowds[-1]
+
+    yield send
+    for crowd in crowds:
+        crowd.go_home()
 
 
 @pytest.fixture(scope="session")

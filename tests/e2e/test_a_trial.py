@@ -12,8 +12,7 @@ import pytest
 import ray
 from ruamel.yaml import YAML
 
-from cluster.demo.files import EXPERIMENT, QUESTIONS, WORKFLOW
-from cluster.demo.users import Habits
+from cluster.demo.files import EXPERIMENT, WORKFLOW
 from cluster.session import connect, control
 from search.books import Decisions
 from search.searcher import storage_of
@@ -21,37 +20,27 @@ from search.verify import verify
 
 pytestmark = pytest.mark.serve
 
-
-@pytest.fixture
-def users(served):
-    habits = Habits(
-        url=served.url,
-        workflow="docs-qa",
-        questions=str(QUESTIONS),
-        users=12,
-        rate=60.0,
-        late=0.0,
-        journal=str(served.root / "journal-trial.jsonl"),
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cluster.demo.users", habits.model_dump_json()],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.communicate(timeout=60)
+SPACE = {
+    "llm.temperature": {"type": "float", "low": 0.0, "high": 0.4},
+    "rag.top_k": {"type": "int", "low": 3, "high": 6},
+}
 
 
 @pytest.fixture
-def experiment(tmp_path, request):
+def users(crowd_of):
+    return crowd_of(users=12, rate=60.0)
+
+
+@pytest.fixture
+def experiment(tmp_path):
     """The demo's experiment with a name of its own and a short life."""
 
     def write(**changes):
         yaml = YAML(typ="safe")
         content = yaml.load(EXPERIMENT.read_text())
-        content |= {"experiment": f"e2e-{abs(hash(request.node.name)) % 10_000}"} | changes
-        content["workflow"] = str(WORKFLOW)
+        del content["exclusive"], content["forbidden"]
+        content |= {"experiment": "e2e-resumed", "workflow": str(WORKFLOW), "space": SPACE}
+        content |= changes
         path = tmp_path / "experiment.yaml"
         with path.open("w") as file:
             yaml.dump(content, file)
@@ -94,8 +83,8 @@ def test_a_killed_drivers_windows_lapse_and_its_trials_resume(served, users, exp
             "concurrent": 2,
             "share": 0.15,
             "exploration_cap": 0.4,
-            "min_units": 50,
-            "max_units": 100,
+            "min_units": 40,
+            "max_units": 60,
             "lease_s": 4,
             "max_trials": 3,
         },
@@ -111,7 +100,7 @@ def test_a_killed_drivers_windows_lapse_and_its_trials_resume(served, users, exp
     time.sleep(8)
     leases = ray.get(control().status.remote())["leases"]
 
-    assert users.poll() is None
+    assert users.process.poll() is None
     assert {window.id for window in windows_of(served, name)} == opened
     assert all(lapses <= time.time() for id_, lapses in leases.items() if id_ in opened)
 

@@ -1,84 +1,43 @@
 """Kill -9 of each process in turn, while users ask: what was acknowledged is in the store."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import psutil
 import pytest
 import ray
 
-from cluster.demo.files import QUESTIONS
-from cluster.demo.users import Habits
 from cluster.session import connect, control
 from engine.books.store import Store
 
 pytestmark = pytest.mark.serve
 
-USERS = 8
-RATE = 40.0
+USERS = 16
+RATE = 150.0
 WHOLE_S = 10.0
 
 
-class Crowd:
-    """Users in a process of their own, with their journal."""
-
-    def __init__(self, served, name):
-        self.journal = served.root / f"journal-{name}.jsonl"
-        habits = Habits(
-            url=served.url,
-            workflow="docs-qa",
-            questions=str(QUESTIONS),
-            users=USERS,
-            rate=RATE,
-            rated=0.9,
-            late=0.0,
-            journal=str(self.journal),
-        )
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "cluster.demo.users", habits.model_dump_json()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def lines(self):
-        text = self.journal.read_text() if self.journal.exists() else ""
-        return [json.loads(line) for line in text.splitlines()]
-
-    def answers(self):
-        return [line for line in self.lines() if line["what"] == "answer"]
-
-    def wait_for(self, count, timeout_s=30.0):
-        give_up = time.monotonic() + timeout_s
-        while len(self.answers()) < count:
-            assert time.monotonic() < give_up, f"only {len(self.answers())} of {count} answers"
-            time.sleep(0.1)
-
-    def go_home(self):
-        self.process.communicate(timeout=60)
-        return self.lines()
-
-
 @pytest.fixture
-def crowd(served, request):
-    crowd = Crowd(served, request.node.name)
-    yield crowd
-    if crowd.process.poll() is None:
-        crowd.process.terminate()
-        crowd.process.wait(timeout=10)
+def crowd(crowd_of):
+    return crowd_of(users=USERS, rate=RATE, rated=0.9)
 
 
 def killed(pid):
     """Kill -9, and see that the process is gone."""
     process = psutil.Process(pid)
+    at = time.time()
     os.kill(pid, signal.SIGKILL)
     psutil.wait_procs([process], timeout=10)
     assert not psutil.pid_exists(pid) or process.status() == psutil.STATUS_ZOMBIE
-    return time.time()
+    return at
+
+
+def in_flight(lines, at):
+    """Requests that had begun at this moment and were not answered yet."""
+    return [
+        line for line in lines if line["what"] == "answer" and line["began_at"] < at < line["at"]
+    ]
 
 
 def lost(served, lines, timeout_s=15.0):
@@ -117,26 +76,28 @@ def baseline_slot(served):
 
 
 def test_killing_a_slots_replica_fails_at_most_what_it_was_answering(served, crowd):
-    crowd.wait_for(40)
+    crowd.wait_for(200)
 
     at = killed(baseline_slot(served))
-    crowd.wait_for(400, timeout_s=60)
+    crowd.wait_for(900, timeout_s=60)
     lines = crowd.go_home()
 
-    assert len(failures(lines)) <= USERS
+    assert in_flight(lines, at)
+    assert all(line in in_flight(lines, at) for line in failures(lines))
     assert longest_silence_s(lines, at) < WHOLE_S
     assert lost(served, lines) == set()
 
 
 def test_killing_a_gateway_replica_fails_at_most_what_it_was_answering(served, crowd):
-    crowd.wait_for(40)
+    crowd.wait_for(200)
     before = set(served.pids("ray::ServeReplica:gateway:Gateway"))
 
     at = killed(min(before))
-    crowd.wait_for(400, timeout_s=60)
+    crowd.wait_for(900, timeout_s=60)
     lines = crowd.go_home()
 
-    assert len(failures(lines)) <= USERS
+    assert in_flight(lines, at)
+    assert all(line in in_flight(lines, at) for line in failures(lines))
     assert longest_silence_s(lines, at) < WHOLE_S
     assert lost(served, lines) == set()
     assert len(set(served.pids("ray::ServeReplica:gateway:Gateway")) - before) == 1
@@ -144,13 +105,14 @@ def test_killing_a_gateway_replica_fails_at_most_what_it_was_answering(served, c
 
 def test_killing_the_control_actor_fails_nothing(served, crowd):
     connect(served.root)
-    crowd.wait_for(40)
+    crowd.wait_for(200)
     pid = ray.get(control().status.remote())["pid"]
 
     at = killed(pid)
-    crowd.wait_for(400, timeout_s=60)
+    crowd.wait_for(900, timeout_s=60)
     lines = crowd.go_home()
 
+    assert in_flight(lines, at)
     assert failures(lines) == []
     assert longest_silence_s(lines, at) < WHOLE_S
     assert lost(served, lines) == set()
