@@ -36,6 +36,7 @@ def connect(root: Path) -> Cluster:
     if ray.is_initialized():
         return cluster
     os.environ.update(authentication(root))
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         ray.init(

@@ -106,6 +106,7 @@ def _fit(
     """Let Tune make trials until the searcher says that the experiment is over."""
     # Tune's own tables would mix with what the command prints; only its older printer is silent.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "5")

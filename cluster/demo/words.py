@@ -21,13 +21,19 @@ def verdict_in_words(result: dict[str, Any]) -> str:
         changes = ", ".join(f"{path} = {value}" for path, value in promoted["changed"].items())
         lines += [
             f"{promoted['config_hash']} was promoted. It changes {changes}.",
-            f"Its answers were rated better by {promoted['lift']:+.1%}, at least "
-            f"{promoted['lift_low']:+.1%} (evidence e^{promoted['log_e']:.1f}).",
+            f"Its answers were rated better by {_points(promoted['lift'])}, at least "
+            f"{_points(promoted['lift_low'])} (evidence e^{promoted['log_e']:.1f}).",
             f"On held-out questions: {holdout['baseline']:.1%} before, {holdout['promoted']:.1%} "
-            f"after; the difference lies between {holdout['low']:+.1%} and {holdout['high']:+.1%}.",
+            f"after; the difference lies between {_points(holdout['low'])} and "
+            f"{_points(holdout['high'])}.",
         ]
     lines.append(
         f"{result['seconds']:.0f} s, {result['peak_memory_mb']} MB at most. "
         f"Report: {result['report']}"
     )
     return "\n".join(lines)
+
+
+def _points(difference: float) -> str:
+    """A difference of two shares, in percentage points."""
+    return f"{100 * difference:+.1f} points"
