@@ -35,7 +35,7 @@ from search.tuner import tune_experiment
 
 SETTLE_S = 6.0
 HOLDBACK_S = 10.0
-AA_S = 180.0
+AA_S = 120.0
 """How long an experiment among equals goes on: most of it would be waiting for nothing."""
 Say = Callable[[str], None]
 
