@@ -64,9 +64,7 @@ def test_a_step_that_is_not_decided_changes_nothing(stage):
 
 @pytest.mark.parametrize("cause", ["harm", "errors", "srm", "latency"])
 def test_an_unsafe_or_slow_step_ends_the_ramp_and_the_baseline_serves(stage, cause):
-    decision = ramp_decision(
-        stage.workflow, EXPERIMENT, ramp(500_000), verdict("rollback", cause)
-    )
+    decision = ramp_decision(stage.workflow, EXPERIMENT, ramp(500_000), verdict("rollback", cause))
 
     assert isinstance(decision, WindowClosed)
     assert decision.window == "r9-t"
