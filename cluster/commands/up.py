@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.head import authentication, default_profile
+from cluster.head import default_profile
 from cluster.options import Json, Workspace
 from cluster.session import bring_up, take_down
 from engine.config.experiment import load_workflow
@@ -47,9 +47,7 @@ def up(
     typer.echo(f"{workflow.workflow} is served at {cluster.url} ({cluster.profile} profile)")
     typer.echo(f"  curl {cluster.url}/healthz")
     if cluster.dashboard:
-        token = authentication(workspace.resolve())["RAY_AUTH_TOKEN_PATH"]
-        typer.echo(f"  Ray's dashboard, and jobs: export RAY_ADDRESS={cluster.dashboard} \\")
-        typer.echo(f"    RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH={token}")
+        typer.echo(f"  Ray's dashboard, and jobs: export RAY_ADDRESS={cluster.dashboard}")
 
 
 def down(workspace: Workspace = Path(".trimtab"), *, as_json: Json = False) -> None:
