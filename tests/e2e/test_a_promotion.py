@@ -67,7 +67,7 @@ def workflow_of(served):
 
 
 def test_a_planted_worse_candidate_is_stopped_for_harm(served, users, tmp_path):
-    space = {"llm.max_tokens": {"type": "choice", "choices": [2]}}
+    space = {"llm.max_tokens": {"type": "choice", "choices": [2, 3]}}
     path = written(tmp_path / "worse.yaml", "e2e-worse", space)
     before = workflow_of(served).baseline
 
@@ -81,7 +81,7 @@ def test_a_planted_worse_candidate_is_stopped_for_harm(served, users, tmp_path):
 def test_a_better_candidate_is_promoted_and_one_command_brings_the_former_back(
     served, users, tmp_path
 ):
-    space = {"llm.prompt": {"type": "choice", "choices": ["careful"]}}
+    space = {"llm.prompt": {"type": "choice", "choices": ["careful", "thorough"]}}
     path = written(tmp_path / "better.yaml", "e2e-better", space)
     before = workflow_of(served).baseline
 
@@ -91,7 +91,7 @@ def test_a_better_candidate_is_promoted_and_one_command_brings_the_former_back(
     assert [trial["cause"] for trial in outcome["trials"]] == ["evidence"]
     assert outcome["promoted"] == promoted.baseline != before
     assert promoted.holdback is not None
-    assert "prompt: careful" in read_active(served.root, "docs-qa")
+    assert "prompt: plain" not in read_active(served.root, "docs-qa")
 
     trimtab(served, "rollback", "docs-qa", "--reason", "a test of the way back")
     restored = workflow_of(served)
