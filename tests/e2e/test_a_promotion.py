@@ -99,4 +99,4 @@ def test_a_better_candidate_is_promoted_and_one_command_brings_the_former_back(
     assert restored.baseline == before
     assert restored.open_windows == ()
     assert "prompt: plain" in read_active(served.root, "docs-qa")
-    assert verify(served.root).mismatches == []
+    assert verify(served.root).holds

@@ -116,7 +116,7 @@ def test_a_killed_drivers_windows_lapse_and_its_trials_resume(served, users, exp
     assert continued, "no resumed trial went on with its evidence"
     assert not [window for window in windows_of(served, name) if window.is_open]
     assert_every_trial_ended(served, name)
-    assert verify(served.root).mismatches == []
+    assert verify(served.root).holds
 
 
 def assert_every_trial_ended(served, name):

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.serve
 USERS = 16
 RATE = 150.0
 WHOLE_S = 10.0
+DYING_S = 0.25
+"""For so long the kernel may still take a request for a process that is dying."""
 
 
 @pytest.fixture
@@ -83,7 +85,8 @@ def test_killing_a_slots_replica_fails_at_most_what_it_was_answering(served, cro
     lines = crowd.go_home()
 
     assert in_flight(lines, at)
-    assert all(line in in_flight(lines, at) for line in failures(lines))
+    assert all(line["began_at"] < at + DYING_S for line in failures(lines))
+    assert len(failures(lines)) <= USERS
     assert longest_silence_s(lines, at) < WHOLE_S
     assert lost(served, lines) == set()
 
@@ -97,7 +100,8 @@ def test_killing_a_gateway_replica_fails_at_most_what_it_was_answering(served, c
     lines = crowd.go_home()
 
     assert in_flight(lines, at)
-    assert all(line in in_flight(lines, at) for line in failures(lines))
+    assert all(line["began_at"] < at + DYING_S for line in failures(lines))
+    assert len(failures(lines)) <= USERS
     assert longest_silence_s(lines, at) < WHOLE_S
     assert lost(served, lines) == set()
     assert len(set(served.pids("ray::ServeReplica:gateway:Gateway")) - before) == 1
