@@ -219,14 +219,3 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]", root: Path) -> None
         time.sleep(0.1)
     process.terminate()
     raise ClusterError(f"ray start took over {START_S:g} s; see {root / 'head.log'}")
-
-
-__all__ = [
-    "Cluster",
-    "default_profile",
-    "free_ports",
-    "load",
-    "processes_of",
-    "start_head",
-    "stop_head",
-]

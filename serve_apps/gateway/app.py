@@ -213,7 +213,7 @@ class Gateway:
                     if snapshot is not None:
                         self._traffic.snapshot = snapshot
                         self._begun.set()
-            except Exception as error:  # noqa: BLE001 - see below
+            except Exception as error:  # noqa: BLE001 - logged, and tried again
                 # Whatever it was, a gateway that stopped watching would serve the past for ever.
                 log.warning("the control actor can't be watched: %r; trying again", error)
                 await asyncio.sleep(RETRY_S)
