@@ -6,6 +6,7 @@ from typing import Any
 from engine.errors import ClusterError
 
 ANSWERS_WITHIN_S = 10.0
+FOLLOWS_WITHIN_S = 30.0
 
 
 def control_status(root: Path) -> dict[str, Any] | None:
@@ -22,6 +23,36 @@ def control_status(root: Path) -> dict[str, Any] | None:
     if cluster is None or not cluster.is_alive:
         raise ClusterError(f"{root}: the recorded cluster is dead; `trimtab down` forgets it")
     return _asked(root)
+
+
+def follow(root: Path, workflow: str, seq: int) -> bool:
+    """Wait until traffic follows a ledger entry; False when no cluster is up to serve any.
+
+    Raises:
+        ClusterError: Traffic does not follow it in time. The entry stands all the same.
+    """
+    from cluster.head import load
+
+    cluster = load(root)
+    if cluster is None or not cluster.is_alive:
+        return False
+    import ray
+    from ray.exceptions import RayError
+
+    from cluster.session import connect, control
+    from serve_apps.deploy import wait_until_seated
+
+    try:
+        connect(root)
+        wait_until_seated(control(), workflow, seq, FOLLOWS_WITHIN_S)
+    except (RayError, ValueError, ClusterError) as error:
+        raise ClusterError(
+            f"entry {seq} is on record, but traffic does not follow it yet: {error}; "
+            "`trimtab status` shows what is seated"
+        ) from error
+    finally:
+        ray.shutdown()
+    return True
 
 
 def _asked(root: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cluster.address import follow
 from cluster.options import DEFAULT, Json, Workspace
 from cluster.output import show, show_json
 from cluster.workspace import decisions_of, existing, variant_named
@@ -26,7 +27,7 @@ def promote(
 ) -> None:
     """Make a variant the baseline, by a person's decision.
 
-    Every open window is closed. Traffic follows within a second where a cluster is up.
+    Every open window is closed. Where a cluster is up the command returns when traffic follows.
 
     Example: trimtab promote 3b1b96170ce4 --reason "approved by the team"
     """
@@ -52,11 +53,14 @@ def promote(
         if entry is None:
             raise ConfigError(f"{workflow.name} has another baseline by now; look and try again")
         path = write_active_of(root, decisions.state().workflow(workflow.name))
+    in_force = follow(root, workflow.name, entry.seq)
     if as_json:
         done = {"seq": entry.seq, "before": before, "after": chosen.hash, "active": str(path)}
-        show_json(done)
+        show_json(done | {"in_force": in_force})
         return
-    show(f"{chosen.hash} is the baseline of {workflow.name} now (entry {entry.seq}); {path}")
+    traffic = "all traffic follows" if in_force else "no cluster is up to serve it"
+    name = workflow.name
+    show(f"{chosen.hash} is the baseline of {name} now (entry {entry.seq}), {traffic}; {path}")
 
 
 def asked(question: str, *, yes: bool) -> None:

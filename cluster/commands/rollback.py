@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cluster.address import follow
 from cluster.options import DEFAULT, Json, Workspace
 from cluster.output import show, show_json
 from cluster.workspace import decisions_of, existing, workflow_of
@@ -25,8 +26,9 @@ def rollback(
 ) -> None:
     """Make the former baseline the baseline again.
 
-    It never asks: going back must be quick. Every open window is closed, and the active
-    configuration file is the former one again.
+    It never asks: going back must be quick. Every open window is closed, the active
+    configuration file is the former one again, and where a cluster is up the command returns
+    when its traffic follows.
 
     Example: trimtab rollback docs-qa --reason "users complain"
     """
@@ -50,7 +52,10 @@ def rollback(
         if entry is None:
             raise ConfigError(f"{known.name} has another baseline by now; look and try again")
         path = write_active_of(root, decisions.state().workflow(known.name))
+    in_force = follow(root, known.name, entry.seq)
     if as_json:
-        show_json({"seq": entry.seq, "before": before, "after": after, "active": str(path)})
+        done = {"seq": entry.seq, "before": before, "after": after, "active": str(path)}
+        show_json(done | {"in_force": in_force})
         return
-    show(f"{after} is the baseline of {known.name} again (entry {entry.seq}); {path}")
+    traffic = "all traffic follows" if in_force else "no cluster is up to serve it"
+    show(f"{after} is the baseline of {known.name} again (entry {entry.seq}), {traffic}; {path}")

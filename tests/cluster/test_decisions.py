@@ -126,6 +126,7 @@ def test_one_command_brings_the_former_baseline_and_its_file_back(root):
     assert read_active(root, WORKFLOW.workflow, previous=True) == promoted_text
     entry = Decisions(root).ledger.read(done["seq"] - 1)[0]
     assert (entry.kind, entry.body["reason"]) == ("RolledBack", "users complain")
+    assert done["in_force"] is False
 
 
 def test_a_rollback_of_a_rollback_goes_forward_again(root):

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import httpx2
 import pytest
 from ruamel.yaml import YAML
 
@@ -66,6 +67,16 @@ def workflow_of(served):
         return decisions.state().workflows["docs-qa"]
 
 
+def served_variants(served, requests):
+    """The variants that answer fresh conversations now."""
+    with httpx2.Client(base_url=served.url, timeout=30) as http:
+        answers = [
+            http.post("/v1/workflows/docs-qa/run", json={"input": "What does del do?"})
+            for _ in range(requests)
+        ]
+    return {answer.headers["x-trimtab-variant"] for answer in answers}
+
+
 def test_a_planted_worse_candidate_is_stopped_for_harm(served, users, tmp_path):
     space = {"llm.max_tokens": {"type": "choice", "choices": [2, 3]}}
     path = written(tmp_path / "worse.yaml", "e2e-worse", space)
@@ -93,9 +104,11 @@ def test_a_better_candidate_is_promoted_and_one_command_brings_the_former_back(
     assert promoted.holdback is not None
     assert "prompt: plain" not in read_active(served.root, "docs-qa")
 
-    trimtab(served, "rollback", "docs-qa", "--reason", "a test of the way back")
+    undone = trimtab(served, "rollback", "docs-qa", "--reason", "a test of the way back")
     restored = workflow_of(served)
 
+    assert undone["in_force"]
+    assert served_variants(served, 20) == {before}
     assert restored.baseline == before
     assert restored.open_windows == ()
     assert "prompt: plain" in read_active(served.root, "docs-qa")
