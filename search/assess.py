@@ -1,13 +1,26 @@
 """From the two books to the sample of a window: the one way, for deciding and for verifying."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, time
+from math import inf
+
 from engine.config.experiment import Experiment
-from engine.evidence.measure import Facts, Pair, Shares, measure
-from engine.experiment.decide import Rules
+from engine.config.guardrails import MetricGuardrail
+from engine.errors import UnmeasuredError
+from engine.evidence.measure import Facts, Pair, Questions, Shares, measure
+from engine.experiment.anchor import NOTHING, latency_spent, promotions
+from engine.experiment.figures import SHOWN_ALPHA
+from engine.experiment.rules import MetricRule, Rules, SegmentRule
 from engine.experiment.split import Split
 from engine.experiment.state import WorkflowState
 from engine.experiment.verdict import Evidence
 from engine.experiment.window import Window
+from engine.stats.ratio import ratio_interval
 from engine.stats.sample import Sample
+
+LATE = 16
+"""Candidates tried against a baseline, after which smaller lifts are looked for."""
 
 
 def pair_of(workflow: WorkflowState, window: Window, *, since: int = 0) -> Pair:
@@ -17,7 +30,8 @@ def pair_of(workflow: WorkflowState, window: Window, *, since: int = 0) -> Pair:
     """
     if window.kind == "holdback":
         return _holdback_pair(workflow, window)
-    ids = tuple(one.id for one in workflow.chain(window))
+    chain = workflow.chain(window)
+    ids = tuple(one.id for one in chain)
     shares = {
         version: Shares(_share(split, ids), split.baseline_share)
         for version, split in workflow.splits.items()
@@ -29,6 +43,13 @@ def pair_of(workflow: WorkflowState, window: Window, *, since: int = 0) -> Pair:
         candidate_windows=ids,
         baseline_windows=("",),
         shares=shares,
+        opened_at=chain[0].opened_at,
+        history=frozenset(
+            version
+            for version, split in workflow.splits.items()
+            if split.baseline == window.baseline
+            and (window.closed_seq is None or version < window.closed_seq)
+        ),
     )
 
 
@@ -52,24 +73,121 @@ def _share(split: Split, windows: tuple[str, ...]) -> int:
     return sum(split.share_of(window) for window in windows)
 
 
-def rules_of(experiment: Experiment, window: Window, *, high_risk: bool) -> Rules:
-    """What this experiment asks of this window's candidate."""
+def rules_of(
+    experiment: Experiment,
+    window: Window,
+    *,
+    high_risk: bool,
+    workflow: WorkflowState | None = None,
+    now: float = inf,
+    tightened: Mapping[str, float] = NOTHING,
+) -> Rules:
+    """What this experiment asks of this window's candidate.
+
+    The `workflow`'s past tells how much of the latency margin earlier promotions have spent;
+    without it nothing is; `tightened` holds what is known of those by now. `now` decides which
+    guardrails have been observed for long enough.
+    """
+    rails, segments = experiment.guardrails, experiment.segments
+    spent = 1.0
+    if workflow is not None:
+        spent = latency_spent(workflow, window, rails.latency_ratio, tightened)
     return Rules(
         alpha=window.alpha,
         f0=window.f0,
         mde=experiment.objective.mde,
-        latency_ratio=experiment.guardrails.latency_ratio,
-        error_margin=experiment.guardrails.error_margin,
+        latency_ratio=rails.latency_ratio / spent,
+        error_margin=rails.error_margin,
         min_units=experiment.windows.min_units,
         max_units=experiment.windows.max_units,
         min_cycle_s=experiment.min_cycle_s,
         needs_approval=experiment.mode != "auto" or high_risk,
+        late=workflow is not None and is_late(workflow, window),
+        missing=experiment.objective.missing,
+        latency_p95=None if rails.latency_p95 is None else rails.latency_p95.ratio / spent,
+        paired_p95=rails.latency_p95 is not None and rails.latency_p95.paired,
+        timeout_margin=rails.timeout_margin,
+        cost_ratio=rails.cost_ratio,
+        metrics=tuple(_metric_rule(*one, now) for one in rails.metrics.items()),
+        segments=SegmentRule(**segments.model_dump()) if segments.names else None,
+    )
+
+
+def tightened_by(
+    workflow: WorkflowState, experiment: Experiment, facts: Facts, *, now: float
+) -> dict[str, float]:
+    """Upper bounds of the latency ratios of past promotions, by the id of their ramp.
+
+    From all that the pair has shown by now: as a trial, in its ramp and through the holdback.
+    """
+    bounds: dict[str, float] = {}
+    for ramp, holdback in promotions(workflow):
+        pairs = [pair_of(workflow, one) for one in (ramp, holdback) if one is not None]
+        strata = [
+            stratum
+            for pair in pairs
+            for stratum in measure(
+                facts, pair, now=now, maturation_s=experiment.maturation_s
+            ).latency
+        ]
+        with suppress(UnmeasuredError):
+            bounds[ramp.id] = ratio_interval(strata, alpha=SHOWN_ALPHA).high
+    return bounds
+
+
+def is_late(workflow: WorkflowState, window: Window) -> bool:
+    """Whether many candidates had been tried against this baseline before the window opened.
+
+    A window that goes on with another's evidence goes on with its question.
+    """
+    first = workflow.chain(window)[0]
+    before = [
+        one
+        for one in workflow.windows.values()
+        if one.kind == "trial" and one.opened_seq < first.opened_seq and not one.continues
+    ]
+    return sum(one.baseline == first.baseline for one in before) >= LATE
+
+
+def _metric_rule(name: str, rail: MetricGuardrail, now: float) -> MetricRule:
+    until = rail.observe_until
+    if until is None or isinstance(until, int):
+        return MetricRule(name=name, margin=rail.margin, observe_units=until or 0)
+    begins = datetime.combine(until, time(), UTC).timestamp()
+    return MetricRule(name=name, margin=rail.margin, blocks=now >= begins)
+
+
+def questions_of(experiment: Experiment, rules: Rules | None = None) -> Questions:
+    """What has to be measured for an experiment, with the margins that `rules` say are left."""
+    objective, rails = experiment.objective.metric, experiment.guardrails
+    names = sorted({objective, *rails.metrics})
+    slow_ratio = None if rails.latency_p95 is None else rails.latency_p95.ratio
+    return Questions(
+        objective=objective,
+        metrics={
+            name: experiment.metric(name)
+            for name in names
+            if name in rails.metrics or name in experiment.metrics
+        },
+        segments=experiment.segments.names,
+        slow_ratio=slow_ratio if rules is None else rules.latency_p95,
+        timeouts=rails.timeout_margin is not None,
+        cost=rails.cost_ratio is not None,
     )
 
 
 def sample_of(
-    facts: Facts, pair: Pair, experiment: Experiment, *, upto: int, now: float
+    facts: Facts,
+    pair: Pair,
+    experiment: Experiment,
+    *,
+    upto: int,
+    now: float,
+    rules: Rules | None = None,
 ) -> tuple[Sample, Evidence]:
     """The pair's sample at `now`, and the words by which it can be measured again."""
-    sample = measure(facts, pair, now=now, maturation_s=experiment.maturation_s)
+    questions = questions_of(experiment, rules)
+    sample = measure(
+        facts, pair, now=now, maturation_s=experiment.maturation_s, questions=questions
+    )
     return sample, Evidence(upto=upto, now=now, digest=sample.digest)

@@ -1,16 +1,21 @@
 """Verdicts from the two books: what a trial, the selector and a verifier compute alike."""
 
 from engine.config.experiment import Experiment
-from engine.evidence.measure import Facts
+from engine.evidence.measure import Facts, Pair, Questions, batches
 from engine.experiment.decide import decide, decide_holdback, decide_step, figures_of
+from engine.experiment.rules import Rules
 from engine.experiment.split import BUCKETS
 from engine.experiment.state import WorkflowState
 from engine.experiment.variant import differences
-from engine.experiment.verdict import Verdict
+from engine.experiment.verdict import Evidence, Verdict
 from engine.experiment.window import Window
-from search.assess import pair_of, rules_of, sample_of
+from engine.stats.detector import regression_log_e
+from search.assess import pair_of, questions_of, rules_of, sample_of, tightened_by
+from search.opening import baseline_sample, mean_of
 
-PATIENCE = 10
+BATCH = 200
+"""Matured units between two looks of the detector of regressions."""
+PATIENCE = 40
 """A step that proves nothing within this many times its least units of both variants is over."""
 
 
@@ -24,9 +29,13 @@ def assess_trial(
     now: float,
 ) -> Verdict:
     """The verdict on a trial's window, with the windows that it continues."""
+    high_risk = is_high_risk(workflow, experiment, window)
+    known = tightened_by(workflow, experiment, facts, now=now)
+    rules = rules_of(
+        experiment, window, high_risk=high_risk, workflow=workflow, now=now, tightened=known
+    )
     pair = pair_of(workflow, window)
-    sample, evidence = sample_of(facts, pair, experiment, upto=upto, now=now)
-    rules = rules_of(experiment, window, high_risk=is_high_risk(workflow, experiment, window))
+    sample, evidence = sample_of(facts, pair, experiment, upto=upto, now=now, rules=rules)
     verdict = decide(figures_of(sample, rules), rules)
     return verdict.model_copy(update={"evidence": evidence})
 
@@ -45,15 +54,20 @@ def assess_step(
     Harm and errors are weighed over all that is known of the pair and over this step alone;
     latency over this step alone.
     """
-    whole, evidence = sample_of(facts, pair_of(workflow, window), experiment, upto=upto, now=now)
+    known = tightened_by(workflow, experiment, facts, now=now)
+    rules = rules_of(
+        experiment, window, high_risk=False, workflow=workflow, now=now, tightened=known
+    )
+    pair = pair_of(workflow, window)
+    whole, evidence = sample_of(facts, pair, experiment, upto=upto, now=now, rules=rules)
     since = pair_of(workflow, window, since=window.stepped_seq)
-    step, _ = sample_of(facts, since, experiment, upto=upto, now=now)
-    rules = rules_of(experiment, window, high_risk=False)
+    step, _ = sample_of(facts, since, experiment, upto=upto, now=now, rules=rules)
     verdict = decide_step(
         figures_of(whole, rules),
         figures_of(step, rules),
         min_units=experiment.ramp.min_units,
-        max_units=_longest(window, experiment.ramp.min_units),
+        max_units=longest_step(window, experiment.ramp.min_units),
+        rules=rules,
     )
     return verdict.model_copy(update={"evidence": evidence})
 
@@ -68,19 +82,45 @@ def assess_holdback(
     now: float,
 ) -> Verdict:
     """The verdict on a promotion, from the units that still meet the former baseline."""
-    pair = pair_of(workflow, window)
-    sample, evidence = sample_of(facts, pair, experiment, upto=upto, now=now)
     # A holdback spends none of the alpha budget; its bound is shown at the experiment's level.
-    rules = rules_of(experiment, window, high_risk=False)
+    rules = rules_of(experiment, window, high_risk=False, workflow=workflow, now=now)
     rules = rules.model_copy(update={"alpha": experiment.alpha})
-    verdict = decide_holdback(figures_of(sample, rules))
+    pair = pair_of(workflow, window)
+    sample, evidence = sample_of(facts, pair, experiment, upto=upto, now=now, rules=rules)
+    drifted = _regression(facts, pair, experiment, rules, now=now)
+    verdict = decide_holdback(figures_of(sample, rules) | {"regression_log_e": drifted})
     return verdict.model_copy(update={"evidence": evidence})
 
 
-def _longest(window: Window, min_units: int) -> int:
-    """Candidate units after which a step is given up: at a large share the baseline's are rare."""
-    rarer = min(window.share, BUCKETS - window.share)
-    return round(PATIENCE * min_units * window.share / max(rarer, 1))
+def _regression(
+    facts: Facts, pair: Pair, experiment: Experiment, rules: Rules, *, now: float
+) -> float | None:
+    """Evidence that the promoted variant has become worse by now; None before a batch is full."""
+    found = batches(
+        facts,
+        pair,
+        now=now,
+        maturation_s=experiment.maturation_s,
+        size=BATCH,
+        questions=questions_of(experiment, rules),
+    )
+    return regression_log_e(found, f=rules.f0) if found else None
+
+
+def frozen_mean(
+    workflow: WorkflowState, experiment: Experiment, facts: Facts, *, upto: int, now: float
+) -> tuple[float, Evidence]:
+    """The baseline's mean of the objective before a window opens, and the facts behind it."""
+    objective = experiment.objective.metric
+    declared = {name: one for name, one in experiment.metrics.items() if name == objective}
+    sample = baseline_sample(
+        facts,
+        workflow,
+        now=now,
+        maturation_s=experiment.maturation_s,
+        questions=Questions(objective=objective, metrics=declared),
+    )
+    return mean_of(sample), Evidence(upto=upto, now=now, digest=sample.digest)
 
 
 def is_high_risk(workflow: WorkflowState, experiment: Experiment, window: Window) -> bool:
@@ -89,3 +129,9 @@ def is_high_risk(workflow: WorkflowState, experiment: Experiment, window: Window
     return any(
         path in experiment.space and experiment.space[path].risk == "high" for path in changed
     )
+
+
+def longest_step(window: Window, min_units: int) -> int:
+    """Candidate units after which a step is given up: at a large share the baseline's are rare."""
+    rarer = min(window.share, BUCKETS - window.share)
+    return round(PATIENCE * min_units * window.share / max(rarer, 1))

@@ -18,12 +18,12 @@ from engine.experiment.entries import Decision, Nominated, WindowClosed, WindowO
 from engine.experiment.split import BUCKETS
 from engine.experiment.state import State
 from engine.experiment.variant import Variant, configured, copy_of, variant_of
-from engine.experiment.verdict import Verdict
+from engine.experiment.verdict import Evidence, Verdict
 from engine.experiment.window import Window
-from search.assessed import assess_trial
+from search.assessed import assess_trial, frozen_mean
 from search.books import Decisions, FactsFollower
 from search.gate import is_out_of_time
-from search.opening import NoRoom, Over, Proposal, baseline_mean, ended_with, opening
+from search.opening import NoRoom, Over, Proposal, ended_with, opening
 from search.report import Report
 from search.space import changes_of
 
@@ -113,7 +113,8 @@ class Life:
                 self._world.sleep(pause_s)
                 pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
                 continue
-            opened = self._append_opening(state, replace(proposal, f0=self._mean(state)))
+            f0, measured = self._mean(state)
+            opened = self._append_opening(state, replace(proposal, f0=f0, measured=measured))
             if opened is not None:
                 self._renew_at = self._world.clock() + proposal.experiment.windows.lease_s / 3
                 return opened
@@ -131,13 +132,12 @@ class Life:
         candidate = candidate_of(installed, baseline, changes)
         return Proposal(trial=self._trial, candidate=candidate, experiment=experiment)
 
-    def _mean(self, state: State) -> float:
-        """The present baseline's mean score so far."""
+    def _mean(self, state: State) -> tuple[float, Evidence]:
+        """The present baseline's mean score so far, with the facts that it was measured on."""
         workflow = state.workflow(state.experiments[self._name].workflow)
-        maturation_s = self._experiment(state).maturation_s
         facts = self._facts.follow()
-        now = self._facts.settled_at()
-        return baseline_mean(facts, workflow, now=now, maturation_s=maturation_s)
+        upto, now = self._facts.upto, self._facts.settled_at()
+        return frozen_mean(workflow, self._experiment(state), facts, upto=upto, now=now)
 
     def _append_opening(self, seen: State, proposal: Proposal) -> str | None:
         """Append the next opening move; the window's id once one is open."""
@@ -152,7 +152,7 @@ class Life:
             move = opening(newest, proposal)
             if isinstance(move, WindowOpened):
                 opened.append(move.window)
-            return move if isinstance(move, WindowOpened | WindowClosed) else None
+            return None if isinstance(move, NoRoom | Over) else move
 
         self._decisions.append(decide, actor=self._actor, clock=self._world.clock)
         return opened[0] if opened else None
@@ -237,7 +237,7 @@ def closing(
         workflow=window.workflow,
         candidate=window.candidate,
         baseline=window.baseline,
-        share=round(experiment.ramp.steps[0] * BUCKETS),
+        share=max(round(experiment.ramp.steps[0] * BUCKETS), window.share),
         lane=BUCKETS - round(experiment.holdback * BUCKETS),
         alpha=window.alpha,
         f0=window.f0,
@@ -257,5 +257,5 @@ def candidate_of(installed: Workflow, baseline: Variant, changes: Mapping[str, S
 
 
 def is_exposed(facts: Facts, window: str) -> bool:
-    """Whether any unit met this window's candidate."""
-    return facts.exposures.filter(pl.col("window") == window).height > 0
+    """Whether any unit met this window's candidate, other than by force."""
+    return facts.exposures.filter(pl.col("window") == window, ~pl.col("forced")).height > 0

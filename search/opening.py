@@ -4,15 +4,17 @@ from dataclasses import dataclass
 
 from engine.config.experiment import Experiment, space_of
 from engine.errors import LedgerCorruptError
-from engine.evidence.measure import Facts, Pair, Shares, measure
-from engine.experiment.entries import WindowClosed, WindowOpened
+from engine.evidence.measure import Facts, Pair, Questions, Shares, measure
+from engine.experiment.entries import Reallocated, WindowClosed, WindowOpened
 from engine.experiment.split import BUCKETS
 from engine.experiment.state import ExperimentState, State, WorkflowState
 from engine.experiment.variant import Variant
-from engine.experiment.verdict import Verdict
+from engine.experiment.verdict import Evidence, Verdict
 from engine.experiment.window import Window
 from engine.stats.alpha import Spent, next_alpha
+from engine.stats.sample import Sample
 from engine.stats.tally import SCORES
+from search.room import room_made, trials_of
 
 ENOUGH_RATED = 50
 """Rated baseline units before their mean is worth freezing."""
@@ -35,6 +37,8 @@ class Proposal:
     experiment: Experiment
     f0: float = NO_HISTORY
     """The baseline's mean score so far."""
+    measured: Evidence | None = None
+    """Which facts that mean was measured on."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Over:
     window: Window | None = None
 
 
-Opening = WindowOpened | WindowClosed | NoRoom | Over
+Opening = WindowOpened | WindowClosed | Reallocated | NoRoom | Over
 
 
 def opening(state: State, proposal: Proposal) -> Opening:
@@ -70,15 +74,13 @@ def opening(state: State, proposal: Proposal) -> Opening:
         return lapsed(own, f"trial {proposal.trial} goes on in a new window")
     if own is not None and not _has_lapsed(own):
         return ended_with(own)
-    if proposal.candidate.hash == workflow.baseline:
-        return Over("stop", "duplicate")
-    if space_of(experiment).forbids(proposal.candidate.settings):
-        return Over("stop", "forbidden")
     before = _latest_of_pair(workflow, proposal.candidate.hash)
-    if before is not None and _is_settled(before, known):
-        return Over("stop", "duplicate", before)
+    if (refused := _refusal(workflow, known, proposal, before)) is not None:
+        return refused
     if not has_room(workflow, experiment):
         return NoRoom()
+    if (room := room_made(workflow, experiment)) is not None:
+        return room
     if before is not None and not _is_in_budget(before, known):
         before = None
     return _opened(state.seq + 1, workflow, known, proposal, before)
@@ -86,7 +88,7 @@ def opening(state: State, proposal: Proposal) -> Opening:
 
 def has_room(workflow: WorkflowState, experiment: Experiment) -> bool:
     """Whether one more trial may open a window now."""
-    trials = [window for window in workflow.open_windows if window.kind == "trial"]
+    trials = trials_of(workflow, experiment.experiment)
     return workflow.ramp is None and len(trials) < experiment.windows.concurrent
 
 
@@ -122,6 +124,18 @@ def baseline_mean(
     facts: Facts, workflow: WorkflowState, *, now: float, maturation_s: float
 ) -> float:
     """The baseline's mean matured score in its own buckets; 0.5 while hardly anything is rated."""
+    return mean_of(baseline_sample(facts, workflow, now=now, maturation_s=maturation_s))
+
+
+def baseline_sample(
+    facts: Facts,
+    workflow: WorkflowState,
+    *,
+    now: float,
+    maturation_s: float,
+    questions: Questions | None = None,
+) -> Sample:
+    """What the baseline did in its own buckets, as a pair without a candidate."""
     versions = [v for v, split in workflow.splits.items() if split.baseline == workflow.baseline]
     alone = Pair(
         candidate="",
@@ -130,12 +144,33 @@ def baseline_mean(
         baseline_windows=("",),
         shares=dict.fromkeys(versions, Shares(1, BUCKETS - 1)),
     )
-    tallies = measure(facts, alone, now=now, maturation_s=maturation_s).quality
-    rated = sum(int(tally.baseline.sum()) for tally in tallies)
+    asked = questions or Questions()
+    return measure(facts, alone, now=now, maturation_s=maturation_s, questions=asked)
+
+
+def mean_of(sample: Sample) -> float:
+    """The baseline's mean score, kept from 0 and 1; 0.5 while hardly anything is rated."""
+    rated = sum(int(tally.baseline.sum()) for tally in sample.quality)
     if rated < ENOUGH_RATED:
         return NO_HISTORY
-    mean = sum(float((tally.baseline * SCORES).sum()) for tally in tallies) / rated
+    mean = sum(float((tally.baseline * SCORES).sum()) for tally in sample.quality) / rated
     return min(max(mean, FARTHEST), 1.0 - FARTHEST)
+
+
+def _refusal(
+    workflow: WorkflowState, known: ExperimentState, proposal: Proposal, before: Window | None
+) -> Over | None:
+    """Why the candidate is not tried at all; `before` is the pair's latest window."""
+    candidate = proposal.candidate
+    if candidate.hash == workflow.baseline:
+        return Over("stop", "duplicate")
+    if space_of(proposal.experiment).forbids(candidate.settings):
+        return Over("stop", "forbidden")
+    if (worse := _rolled_back(workflow, candidate.hash)) is not None:
+        return Over("stop", "duplicate", worse)
+    if before is not None and _is_settled(before, known):
+        return Over("stop", "duplicate", before)
+    return None
 
 
 def _opened(
@@ -163,11 +198,13 @@ def _opened(
         alpha=level_of(workflow, known, proposal.experiment.alpha),
         f0=proposal.f0,
         lease_s=windows.lease_s,
+        measured=proposal.measured,
     )
     if before is None:
         return fresh
     chain = (*before.continues, before.id)
-    return fresh.model_copy(update={"alpha": before.alpha, "f0": before.f0, "continues": chain})
+    kept = {"alpha": before.alpha, "f0": before.f0, "measured": None}
+    return fresh.model_copy(update={**kept, "continues": chain})
 
 
 def _own_window(workflow: WorkflowState, proposal: Proposal) -> Window | None:
@@ -183,6 +220,16 @@ def _latest_of_pair(workflow: WorkflowState, candidate: str) -> Window | None:
         and (window.candidate, window.baseline) == (candidate, workflow.baseline)
     ]
     return pair[-1] if pair else None
+
+
+def _rolled_back(workflow: WorkflowState, candidate: str) -> Window | None:
+    """The holdback that found this candidate worse than the present baseline."""
+    for window in workflow.windows.values():
+        pair = (window.kind, window.baseline, window.candidate)
+        was_worse = window.verdict is not None and window.verdict.action == "rollback"
+        if was_worse and pair == ("holdback", candidate, workflow.baseline):
+            return window
+    return None
 
 
 def _has_lapsed(window: Window) -> bool:

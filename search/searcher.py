@@ -43,7 +43,8 @@ class TrimtabSearch(OptunaSearch):
 
     A trial's value is the reported objective of its last look; a trial that measured none is told
     FAIL. Proposals that the space forbids are told FAIL before a window could open. `settings`
-    are those of the workflow that is searched, which a forbidden combination may name.
+    are those of the workflow that is searched, which a forbidden combination may name. `wishes` are
+    proposals that persons ask for; each is made once, before any that the sampler draws.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class TrimtabSearch(OptunaSearch):
         settings: Mapping[str, Setting],
         study: Study,
         gate: Callable[[], Passage],
+        wishes: Callable[[], list[dict[str, object]]] = list,
     ) -> None:
         super().__init__(
             space=functools.partial(define, space),
@@ -64,6 +66,7 @@ class TrimtabSearch(OptunaSearch):
         self._limits = space
         self._settings = dict(settings)
         self._gate = gate
+        self._wishes = wishes
         self.sweep()
 
     @property
@@ -82,6 +85,8 @@ class TrimtabSearch(OptunaSearch):
         passage = self._gate()
         if passage != "open":
             return self.FINISHED if passage == "over" else None
+        for wish in self._wishes():
+            self.study.enqueue_trial(wish, user_attrs={"added": True}, skip_if_exists=True)
         changes: dict[str, Setting] = {}
         for _ in range(TRIES):
             proposed = super().suggest(trial_id)

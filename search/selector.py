@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,25 @@ from ray.exceptions import RayError
 
 from engine.config.experiment import Experiment
 from engine.errors import TrimtabError
-from engine.experiment.entries import Decision, Promoted, RampStepped, RolledBack, WindowClosed
+from engine.experiment.entries import (
+    Decision,
+    HoldbackClosed,
+    HoldbackNarrowed,
+    Promoted,
+    RampStepped,
+    RolledBack,
+    WindowClosed,
+)
 from engine.experiment.split import BUCKETS
-from engine.experiment.state import State, WorkflowState
+from engine.experiment.state import ExperimentState, State, WorkflowState
 from engine.experiment.verdict import Verdict
 from engine.experiment.window import Window
 from search.active import write_active_of
+from search.allocation import reallocation
 from search.assessed import assess_holdback, assess_step
 from search.books import Decisions, FactsFollower
 from search.names import CONTROL, NAMESPACE, SELECTOR
+from search.scoring import Scoring
 
 log = logging.getLogger("trimtab.selector")
 
@@ -69,6 +80,24 @@ def holdback_decision(workflow: WorkflowState, window: Window, verdict: Verdict)
     )
 
 
+def holdback_end(
+    experiment: Experiment, window: Window, verdict: Verdict, *, now: float
+) -> Decision | None:
+    """What becomes of a holdback whose promotion has stood for as long as it has to."""
+    figures = verdict.figures
+    units = (figures["candidate_units"] or 0) + (figures["baseline_units"] or 0)
+    lasted_s = now - window.opened_at
+    if units < experiment.holdback_units and lasted_s < experiment.holdback_s:
+        return None
+    reason = f"the promotion stood for {lasted_s:,.0f} s and {units:,} units"
+    share = round(experiment.holdback_after * BUCKETS)
+    if share == 0:
+        return HoldbackClosed(workflow=window.workflow, reason=reason, verdict=verdict)
+    if share >= window.share:
+        return None
+    return HoldbackNarrowed(window=window.id, share=share, reason=reason, verdict=verdict)
+
+
 class Selector:
     """Watches every workflow's ramp and holdback, and appends what the evidence allows.
 
@@ -76,16 +105,19 @@ class Selector:
     can't both act, because each append names the ledger's head that it decided on.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, clock: Callable[[], float] = time.time) -> None:
         self._root = Path(root)
+        self._clock = clock
         self._decisions = Decisions(self._root)
         self._facts = FactsFollower(self._root)
-        self._working: asyncio.Task[None] | None = None
+        self._shared_at: dict[str, float] = {}
+        self._working: list[asyncio.Task[None]] = []
 
     async def start(self) -> int:
         """Begin watching; a second call changes nothing. Answers with the process id."""
-        if self._working is None:
-            self._working = asyncio.get_running_loop().create_task(self._forever())
+        if not self._working:
+            loop = asyncio.get_running_loop()
+            self._working = [loop.create_task(self._forever()), loop.create_task(self._score())]
         return os.getpid()
 
     async def _forever(self) -> None:
@@ -95,6 +127,16 @@ class Selector:
                 await asyncio.to_thread(self.look)
             except (TrimtabError, RayError, OSError):
                 log.exception("a look failed; the next one tries again")
+            await asyncio.sleep(LOOK_S)
+
+    async def _score(self) -> None:
+        """Evaluate new answers beside everything else: a slow judge must hold up no ramp."""
+        scoring = Scoring(self._root, self._clock)
+        while True:
+            try:
+                await asyncio.to_thread(scoring.look)
+            except (TrimtabError, OSError):
+                log.exception("scoring failed; the next look tries again")
             await asyncio.sleep(LOOK_S)
 
     async def _renew(self) -> None:
@@ -111,6 +153,9 @@ class Selector:
             window = workflow.ramp or workflow.holdback
             if window is not None and window.experiment in state.experiments:
                 self._weigh(state, workflow, window)
+        for experiment in state.experiments.values():
+            if experiment.ended is None:
+                self._share(state, experiment)
 
     def _weigh(self, state: State, workflow: WorkflowState, window: Window) -> None:
         experiment = Experiment.model_validate(state.experiments[window.experiment].config)
@@ -121,17 +166,33 @@ class Selector:
             decision = ramp_decision(workflow, experiment, window, verdict)
         else:
             verdict = assess_holdback(workflow, experiment, window, facts, upto=upto, now=now)
-            decision = holdback_decision(workflow, window, verdict)
-        if decision is None:
-            return
-        seen = state.seq
-        entry = self._decisions.append(
-            lambda newest: decision if newest.seq == seen else None,
-            actor="selector",
-            clock=time.time,
-        )
-        if entry is not None:
+            decision = holdback_decision(workflow, window, verdict) or holdback_end(
+                experiment, window, verdict, now=now
+            )
+        if decision is not None and self._appended(state, decision):
             self._write_active(self._decisions.state())
+
+    def _share(self, state: State, known: ExperimentState) -> None:
+        """Share the traffic of an experiment's trials anew, as often as it says."""
+        experiment = Experiment.model_validate(known.config)
+        now = self._clock()
+        if now - self._shared_at.setdefault(known.name, now) < experiment.windows.allocate_s:
+            return
+        self._shared_at[known.name] = now
+        facts = self._facts.follow()
+        upto, settled_at = self._facts.upto, self._facts.settled_at()
+        decision = reallocation(state, known.name, facts, upto=upto, now=settled_at)
+        if decision is not None:
+            self._appended(state, decision)
+
+    def _appended(self, seen: State, decision: Decision) -> bool:
+        """Whether the decision is on record: nobody may have appended since it was taken."""
+        entry = self._decisions.append(
+            lambda newest: decision if newest.seq == seen.seq else None,
+            actor="selector",
+            clock=self._clock,
+        )
+        return entry is not None
 
     def _write_active(self, state: State) -> None:
         """Keep each workflow's active configuration file as the ledger says."""

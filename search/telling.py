@@ -6,14 +6,17 @@ from math import log
 from engine.config.experiment import Experiment
 from engine.config.paths import Setting
 from engine.experiment.entries import (
+    CandidateAdded,
     Decision,
     ExperimentEnded,
     ExperimentStarted,
     HoldbackClosed,
+    HoldbackNarrowed,
     Installed,
     Nominated,
     Promoted,
     RampStepped,
+    Reallocated,
     RolledBack,
     WindowClosed,
     WindowOpened,
@@ -41,7 +44,7 @@ class Told:
     """The recorded reason where there is no verdict to carry it."""
 
 
-def tell(state: State, decision: Decision) -> Told:  # noqa: C901 - one case a kind
+def tell(state: State, decision: Decision) -> Told:  # noqa: C901, PLR0912 - one case a kind
     """Put a decision into words; the state is the one before it."""
     match decision:
         case Installed():
@@ -52,8 +55,12 @@ def tell(state: State, decision: Decision) -> Told:  # noqa: C901 - one case a k
             return Told(_plan(decision), experiment=decision.experiment)
         case ExperimentEnded():
             return _ended(decision)
+        case CandidateAdded():
+            return _added(state, decision)
         case WindowOpened():
             return _opened(state, decision)
+        case Reallocated():
+            return _reallocated(state, decision)
         case WindowClosed():
             return _closed(state, decision)
         case Nominated():
@@ -64,6 +71,8 @@ def tell(state: State, decision: Decision) -> Told:  # noqa: C901 - one case a k
             return _promoted(state, decision)
         case RolledBack():
             return _rolled_back(state, decision)
+        case HoldbackNarrowed():
+            return _holdback_narrowed(state, decision)
         case HoldbackClosed():
             return _holdback_closed(state, decision)
 
@@ -88,6 +97,17 @@ def _ended(decision: ExperimentEnded) -> Told:
     return Told(text, decision.experiment, variants=variants, reason=decision.reason)
 
 
+def _added(state: State, decision: CandidateAdded) -> Told:
+    workflow = state.workflow(decision.workflow)
+    before = workflow.variants[workflow.baseline].settings
+    return Told(
+        "A person asked for another candidate to be tried.",
+        decision.experiment,
+        changes={path: (before.get(path), value) for path, value in decision.changes.items()},
+        reason=decision.reason,
+    )
+
+
 def _opened(state: State, decision: WindowOpened) -> Told:
     workflow = state.workflow(decision.workflow)
     candidate = decision.candidate
@@ -104,6 +124,21 @@ def _opened(state: State, decision: WindowOpened) -> Told:
         windows=(decision.window, *decision.continues),
         variants=(candidate.hash,),
         changes=differences(workflow.variants[decision.baseline], candidate),
+    )
+
+
+def _reallocated(state: State, decision: Reallocated) -> Told:
+    windows = [state.window(id_) for id_ in decision.shares]
+    moved = ", ".join(
+        f"{one.candidate} {share(decision.shares[one.id])} instead of {share(one.share)}"
+        for one in windows
+    )
+    return Told(
+        f"The traffic for trying candidates was shared anew: {moved}. What is known of them stays.",
+        decision.experiment,
+        windows=tuple(decision.shares),
+        variants=tuple(one.candidate for one in windows),
+        reason=decision.reason,
     )
 
 
@@ -172,6 +207,16 @@ def _rolled_back(state: State, decision: RolledBack) -> Told:
         verdict=decision.verdict,
         reason=decision.reason,
     )
+
+
+def _holdback_narrowed(state: State, decision: HoldbackNarrowed) -> Told:
+    window = state.window(decision.window)
+    text = (
+        f"{window.candidate}, the former baseline, keeps {share(decision.share)} of the traffic "
+        f"instead of {share(window.share)}, because the promotion stands."
+    )
+    told = replace(_about(state, window), text=text, verdict=decision.verdict)
+    return replace(told, reason=decision.reason)
 
 
 def _holdback_closed(state: State, decision: HoldbackClosed) -> Told:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,8 @@ from engine.config.workflow import Workflow
 from engine.errors import ConfigError
 from engine.experiment.entries import Decision, ExperimentEnded, ExperimentStarted, decision_of
 from engine.experiment.state import State
+from search.adding import Wishes
+from search.beside import check_beside
 from search.books import Decisions
 from search.gate import Gate, passage
 from search.opening import lapsed
@@ -54,6 +57,8 @@ def tune_experiment(
         decisions = Decisions(root)
         try:
             workflow = loaded.workflow.workflow
+            is_searched = partial(_is_searched, root)
+            check_beside(decisions.state(), workflow, experiment, is_searched)
             _begin(decisions, experiment, workflow, resume=resume)
             study = study_name(decisions, experiment.experiment)
             _close_abandoned(root, decisions, workflow)
@@ -151,6 +156,7 @@ def _tuner(
             seed=experiment.seed,
         ),
         Gate(root, experiment.experiment),
+        Wishes(root, experiment.experiment),
     )
     return tune.Tuner(
         trainable,
@@ -264,6 +270,15 @@ def _end(decisions: Decisions, experiment: str) -> str:
 def _append(decisions: Decisions, decision: Decision | Callable[[State], Decision | None]) -> bool:
     decide = decision if callable(decision) else lambda _: decision
     return decisions.append(decide, actor=ACTOR, clock=time.time) is not None
+
+
+def _is_searched(root: Path, experiment: str) -> bool:
+    """Whether some process holds this experiment."""
+    try:
+        with _alone(root, experiment):
+            return False
+    except ConfigError:
+        return True
 
 
 @contextmanager

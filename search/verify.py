@@ -1,5 +1,6 @@
-"""Computes every recorded verdict again from the two books, and says where they disagree."""
+"""Computes every verdict, level and frozen mean again from the two books, and says what differs."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,19 +13,27 @@ from engine.evidence.measure import Facts
 from engine.experiment.entries import (
     Decision,
     HoldbackClosed,
+    HoldbackNarrowed,
     Nominated,
     Promoted,
     RampStepped,
+    Reallocated,
     RolledBack,
     WindowClosed,
+    WindowOpened,
     decision_of,
 )
 from engine.experiment.fold import after
 from engine.experiment.state import State, WorkflowState
 from engine.experiment.verdict import Evidence, Verdict
 from engine.experiment.window import Window
-from search.assessed import assess_holdback, assess_step, assess_trial
+from search.allocation import reallocation_mismatch
+from search.assessed import assess_holdback, assess_step, assess_trial, frozen_mean
 from search.books import FactsFollower
+from search.opening import level_of
+
+CLOSE = 1e-9
+"""Two figures this near each other, in parts of the larger, are equal: machines round apart."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,8 @@ class Verified:
     verdicts: int
     """Verdicts that rest on facts."""
     mismatches: tuple[str, ...]
+    windows: int = 0
+    """Openings whose level and frozen mean were checked."""
 
     @property
     def holds(self) -> bool:
@@ -57,7 +68,7 @@ def verify(root: Path) -> Verified:
     finally:
         ledger.close()
     facts = FactsFollower(root).follow()
-    state, verdicts, mismatches = State(), 0, []
+    state, verdicts, windows, mismatches = State(), 0, 0, []
     for entry in entries:
         decision = decision_of(entry)
         recorded = getattr(decision, "verdict", None)
@@ -66,8 +77,20 @@ def verify(root: Path) -> Verified:
             why = mismatch(state, decision, recorded, recorded.evidence, facts)
             if why is not None:
                 mismatches.append(f"ledger: entry {entry.seq}, {entry.kind}: {why}")
+        if isinstance(decision, WindowOpened) and not decision.continues:
+            windows += 1
+            why = opening_mismatch(state, decision, facts)
+            if why is not None:
+                mismatches.append(f"ledger: entry {entry.seq}, {entry.kind}: {why}")
+        if isinstance(decision, Reallocated) and decision.evidence is not None:
+            seen = _seen(facts, decision.evidence.upto)
+            why = reallocation_mismatch(state, decision, decision.evidence, seen)
+            if why is not None:
+                mismatches.append(f"ledger: entry {entry.seq}, {entry.kind}: {why}")
         state = after(state, decision, seq=entry.seq, at=entry.at)
-    return Verified(entries=checked, verdicts=verdicts, mismatches=tuple(mismatches))
+    return Verified(
+        entries=checked, verdicts=verdicts, windows=windows, mismatches=tuple(mismatches)
+    )
 
 
 def mismatch(
@@ -81,6 +104,31 @@ def mismatch(
     return _difference(recorded, computed)
 
 
+def opening_mismatch(state: State, decision: WindowOpened, facts: Facts) -> str | None:
+    """Why a window's level or frozen mean does not follow from the books; None if both do.
+
+    A window that continues another one takes both over, which the ledger's own laws see to.
+    """
+    known = state.experiments[decision.experiment]
+    workflow = state.workflow(decision.workflow)
+    try:
+        experiment = Experiment.model_validate(known.config)
+        level = level_of(workflow, known, experiment.alpha)
+        if not _is_close(decision.alpha, level):
+            return f"alpha is recorded as {decision.alpha!r}; the budget gives {level!r}"
+        if decision.measured is None:
+            return None
+        upto, now = decision.measured.upto, decision.measured.now
+        mean, evidence = frozen_mean(workflow, experiment, _seen(facts, upto), upto=upto, now=now)
+    except (TrimtabError, ValueError) as error:
+        return f"can't be computed again: {error}"
+    if evidence != decision.measured:
+        return "the outcomes behind f0 are not the stored ones: their digest differs"
+    if not _is_close(decision.f0, mean):
+        return f"f0 is recorded as {decision.f0!r}; the books give {mean!r}"
+    return None
+
+
 def _verdict(state: State, decision: Decision, evidence: Evidence, facts: Facts) -> Verdict:
     workflow, window = _weighed(state, decision)
     experiment = Experiment.model_validate(state.experiments[window.experiment].config)
@@ -91,7 +139,7 @@ def _verdict(state: State, decision: Decision, evidence: Evidence, facts: Facts)
 def _weighed(state: State, decision: Decision) -> tuple[WorkflowState, Window]:
     """The window that a verdict weighed, in the state that it was weighed in."""
     match decision:
-        case WindowClosed() | RampStepped() | Promoted(window=str()):
+        case WindowClosed() | RampStepped() | HoldbackNarrowed() | Promoted(window=str()):
             window = state.window(str(decision.window))
         case Nominated():
             window = state.window(decision.continues[-1])
@@ -120,7 +168,8 @@ def _difference(recorded: Verdict, computed: Verdict) -> str | None:
         return "the outcomes behind it are not the stored ones: their digest differs"
     for name in sorted(recorded.figures.keys() | computed.figures.keys()):
         said, found = recorded.figures.get(name), computed.figures.get(name)
-        if said != found or (name in recorded.figures) != (name in computed.figures):
+        missing = (name in recorded.figures) != (name in computed.figures)
+        if missing or not _is_close(said, found):
             return f"{name} is recorded as {said!r}; the books give {found!r}"
     if (recorded.action, recorded.cause) != (computed.action, computed.cause):
         return (
@@ -128,3 +177,9 @@ def _difference(recorded: Verdict, computed: Verdict) -> str | None:
             f"{computed.action} ({computed.cause})"
         )
     return None
+
+
+def _is_close(said: float | None, found: float | None) -> bool:
+    if said is None or found is None:
+        return said is found
+    return math.isclose(said, found, rel_tol=CLOSE, abs_tol=CLOSE)

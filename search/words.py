@@ -11,6 +11,7 @@ from engine.experiment.decide import (
     SRM_LOG_E,
     Figures,
 )
+from engine.experiment.rules import REGRESSION_LOG_E
 from engine.experiment.split import BUCKETS
 from engine.experiment.verdict import Verdict
 
@@ -39,6 +40,12 @@ def verdict_in_words(verdict: Verdict, *, alpha: float | None = None) -> str:
             said = _worse(figures)
         case "errors":
             said = _errors(verdict)
+        case "regression":
+            said = (
+                f"It became worse after its promotion. {compared(figures)} The evidence is "
+                f"{odds(figures.get('regression_log_e'))}; {odds(REGRESSION_LOG_E)} returns to the "
+                "variant before it."
+            )
         case "latency":
             said = _latency(verdict)
         case "srm":

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from engine.config.workflow import Workflow
 from engine.evidence.records import Kind
 from engine.experiment.fold import fold
 from engine.experiment.state import State, WorkflowState
+from serve_apps.history import History
+from serve_apps.leases import Leases
 from serve_apps.names import CONTROL, NAMESPACE
-from serve_apps.seating import Seat, Seating, draining, wanted
+from serve_apps.seating import Key, Seat, Seating, draining, unfit, wanted
 from serve_apps.snapshot import Snapshot, WorkflowSnapshot
 
 log = logging.getLogger("trimtab.control")
@@ -42,14 +45,16 @@ class Control:
     are taken again, leases begin anew and lapse unless somebody renews them.
     """
 
-    def __init__(self, root: str, slots: list[str]) -> None:
+    def __init__(self, root: str, slots: list[str], clock: Callable[[], float] = time.time) -> None:
         self._root = Path(root)
+        self._clock = clock
         self._ledger = Ledger(str(self._root / "ledger.db"))
         self._compactor: Compactor | None = None
         self._seating = Seating(tuple(slots))
-        self._tidied_at = time.time()
+        self._tidied_at = self._clock()
         self._state = State()
-        self._leases: dict[str, float] = {}
+        self._leases = Leases()
+        self._history = History()
         self._ready: dict[str, Seat] = {}
         self._failed: dict[str, str] = {}
         self._published = Snapshot(revision=time.time_ns(), workflows={})
@@ -83,9 +88,9 @@ class Control:
         await self.start()
         for workflow in self._state.workflows.values():
             if window in workflow.windows and workflow.windows[window].is_open:
-                self._leases[window] = time.time() + workflow.windows[window].lease_s
+                lapses_at = self._leases.renew(workflow.windows[window], self._clock())
                 await self._publish()
-                return self._leases[window]
+                return lapses_at
         return 0.0
 
     async def status(self) -> dict[str, Any]:
@@ -99,7 +104,7 @@ class Control:
             "seats": {slot: vars(seat) for slot, seat in self._seating.seats.items()},
             "ready": sorted(self._ready),
             "failed": dict(self._failed),
-            "leases": dict(self._leases),
+            "leases": dict(self._leases.lapses_at),
         }
 
     async def _forever(self, work: Any, period_s: float) -> None:
@@ -115,7 +120,7 @@ class Control:
         # Opened here, not at the start: a predecessor's lock may outlive it by a moment.
         if self._compactor is None:
             self._compactor = await asyncio.to_thread(Compactor, self._root)
-        now = time.time()
+        now = self._clock()
         await asyncio.to_thread(self._compactor.step, now)
         if now - self._tidied_at > TIDY_S:
             self._tidied_at = now
@@ -131,50 +136,33 @@ class Control:
         news = await asyncio.to_thread(self._ledger.read, self._state.seq)
         if news:
             self._state = fold(news, self._state)
-            self._grant_leases()
+            self._leases.grant(self._state, self._clock())
         self._seat()
         await self._publish()
 
-    def _grant_leases(self) -> None:
-        """A window's lease begins when it is first seen open, and a lapsed one stays lapsed.
-
-        A conversation that the baseline took over must not return to the candidate because the
-        window was closed meanwhile.
-        """
-        now = time.time()
-        leases: dict[str, float] = {}
-        for workflow in self._state.workflows.values():
-            for window in workflow.windows.values():
-                lapses = self._leases.get(window.id)
-                if window.is_open and window.lease_s > 0:
-                    leases[window.id] = now + window.lease_s if lapses is None else lapses
-                elif lapses is not None and lapses <= (window.closed_at or now):
-                    leases[window.id] = lapses
-        self._leases = leases
-
     def _seat(self) -> None:
         """Start seating what the newest split wants and what the published one still needs."""
-        wants: dict[str, Seat] = {}
-        kept: set[str] = set()
+        wants: dict[Key, Seat] = {}
+        kept: set[Key] = set()
         for workflow in self._state.workflows.values():
             wants |= self._wanted(workflow)
-            kept |= draining(workflow, time.time())
+            kept |= draining(workflow, self._clock())
         for slot, seat in self._seating.place(wants, kept).items():
-            if slot in self._ready and self._ready[slot].variant != seat.variant:
+            if slot in self._ready and self._ready[slot].key != seat.key:
                 del self._ready[slot]
             if slot in self._warming:
                 self._warming[slot].cancel()
             self._warming[slot] = asyncio.get_running_loop().create_task(self._warm(slot, seat))
 
-    def _wanted(self, workflow: WorkflowState) -> dict[str, Seat]:
+    def _wanted(self, workflow: WorkflowState) -> dict[Key, Seat]:
         """Seats grow before a split is published and shrink after it."""
         full = Workflow.model_validate(workflow.config).deploy.slot_replicas
         wants = wanted(workflow.name, workflow.split, full)
         published = self._published.workflows.get(workflow.name)
         if published is not None and published.version != workflow.split.version:
-            for variant, seat in wanted(workflow.name, published.split, full).items():
-                if variant not in wants or wants[variant].replicas < seat.replicas:
-                    wants[variant] = seat
+            for key, seat in wanted(workflow.name, published.split, full).items():
+                if key not in wants or wants[key].replicas < seat.replicas:
+                    wants[key] = seat
         return wants
 
     async def _warm(self, slot: str, seat: Seat) -> None:
@@ -189,11 +177,11 @@ class Control:
                 )
                 if len(set(answers)) >= seat.replicas:
                     self._ready[slot] = seat
-                    self._failed.pop(seat.variant, None)
+                    self._failed.pop(_named(seat), None)
                     await self._publish()
                     return
             except (RayError, RayServeException, TimeoutError, RuntimeError) as error:
-                self._failed[seat.variant] = f"{slot}: {error}"
+                self._failed[_named(seat)] = f"{slot}: {error}"
                 log.warning("%s can't seat %s yet: %s", slot, seat.variant, error)
             await asyncio.sleep(0.1)
 
@@ -227,37 +215,41 @@ class Control:
             for slot, seat in self._ready.items()
             if seat.workflow == workflow.name and self._seating.seats.get(slot) is not None
         }
-        for window in workflow.windows.values():
-            unfit = window.verdict is not None and window.verdict.cause in {"harm", "errors"}
-            if unfit and window.candidate != workflow.baseline:
-                routes.pop(window.candidate, None)
+        for variant in unfit(workflow):
+            routes.pop(variant, None)
         config = Workflow.model_validate(workflow.config)
-        seated = [
+        seated = (
             version
-            for version, split in workflow.splits.items()
-            if {split.baseline, *(lane.variant for lane in split.lanes)} <= routes.keys()
-            and (split is not workflow.split or self._is_ready(workflow))
-        ]
+            for version in sorted(workflow.splits, reverse=True)
+            if workflow.splits[version].variants <= routes.keys()
+            and (version != workflow.split.version or self._is_ready(workflow))
+        )
         former = self._published.workflows.get(workflow.name)
-        version = max(seated, default=former.version if former else None)
+        version = next(seated, former.version if former else None)
         if version is None:
             return None
+        splits = self._history.needed(workflow, version, config.conversation_ttl_s, self._clock())
         return WorkflowSnapshot(
-            splits=workflow.splits,
+            splits=splits,
             version=version,
             routes=routes,
-            leases={id_: at for id_, at in self._leases.items() if id_ in workflow.windows},
+            leases=self._leases.of({one.window for s in splits.values() for one in s.lanes}),
             conversation_ttl_s=config.conversation_ttl_s,
             timeout_s=config.timeout_s,
             idempotent=config.idempotent,
+            record_text=config.record_text,
         )
 
     def _is_ready(self, workflow: WorkflowState) -> bool:
         """Whether every seat of the newest split has the replicas that its share asks for."""
-        ready = {seat.variant: seat.replicas for seat in self._ready.values()}
+        ready = {seat.key: seat.replicas for seat in self._ready.values()}
         full = Workflow.model_validate(workflow.config).deploy.slot_replicas
         wants = wanted(workflow.name, workflow.split, full)
-        return all(ready.get(variant, 0) >= seat.replicas for variant, seat in wants.items())
+        return all(ready.get(key, 0) >= seat.replicas for key, seat in wants.items())
+
+
+def _named(seat: Seat) -> str:
+    return f"{seat.workflow}/{seat.variant}"
 
 
 def start_control(root: Path, slots: list[str]) -> Any:

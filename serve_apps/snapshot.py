@@ -21,6 +21,8 @@ class WorkflowSnapshot(BaseModel):
     conversation_ttl_s: float
     timeout_s: float
     idempotent: bool
+    record_text: bool = False
+    """Questions and answers are stored with their traces."""
 
     @property
     def split(self) -> Split:

@@ -11,6 +11,9 @@ from cluster.workspace import decisions_of
 from search.explain import Explained, changes_in_words
 from search.explain import explain as explained
 
+CHANGING = {"CandidateAdded", "WindowOpened", "Nominated", "Promoted", "RolledBack"}
+"""Kinds of entries that say which settings they change."""
+
 
 def explain(
     about: Annotated[
@@ -45,7 +48,7 @@ def _data(one: Explained) -> dict[str, Any]:
 def _show(one: Explained) -> None:
     show(f"{one.seq:>4}  {clock(one.at)}  {one.kind}, by {one.actor}")
     show(f"      {one.text}")
-    if one.changes and one.kind in {"WindowOpened", "Nominated", "Promoted", "RolledBack"}:
+    if one.changes and one.kind in CHANGING:
         show(f"      Changes: {changes_in_words(one.changes)}.")
     if one.reason:
         show(f"      Recorded: {one.reason}")

@@ -23,7 +23,8 @@ from engine.experiment.window import Window
 from search.assessed import assess_holdback, assess_step, assess_trial
 from search.books import FactsFollower
 from search.explain import changes_in_words
-from search.words import percent, points, share
+from search.held import against_holdout
+from search.words import count, percent, points, share
 
 COLUMNS = (
     *("window", "kind", "candidate", "share", "lease", "units", "lift", "log e / needed", "harm"),
@@ -104,6 +105,7 @@ def _workflow(
         "baseline_share": workflow.split.baseline_share / BUCKETS,
         "ramp": workflow.ramp.id if workflow.ramp else None,
         "holdback": workflow.holdback.id if workflow.holdback else None,
+        "holdout": _holdout(state, workflow, facts, follower),
         "windows": [asdict(window) for window in windows],
         "experiments": [
             {
@@ -116,6 +118,20 @@ def _workflow(
             if one.workflow == workflow.name
         ],
     }
+
+
+def _holdout(
+    state: State, workflow: WorkflowState, facts: Facts, follower: FactsFollower
+) -> dict[str, Any] | None:
+    """What is known of the units held out, after the newest experiment's maturation."""
+    held = workflow.split.holdout
+    own = [one.config for one in state.experiments.values() if one.workflow == workflow.name]
+    if held is None or not own:
+        return None
+    maturation_s = Experiment.model_validate(own[-1]).maturation_s
+    now = follower.settled_at()
+    figures = against_holdout(workflow, facts, now=now, maturation_s=maturation_s)
+    return {"variant": held.variant, "share": held.share / BUCKETS, "figures": figures}
 
 
 def _window(
@@ -168,6 +184,8 @@ def _show(told: dict[str, Any]) -> None:
     for one in told["experiments"]:
         promoted = ", ".join(one["promoted"]) or "nothing"
         show(f"  experiment {one['experiment']}: {one['ended'] or 'going on'}; promoted {promoted}")
+    if told["holdout"]:
+        show(_held(told["holdout"]))
     if not told["windows"]:
         show("  no window is open")
         return
@@ -178,6 +196,15 @@ def _show(told: dict[str, Any]) -> None:
     show_table("open windows", columns, [_row(OpenWindow(**window)) for window in told["windows"]])
     if told["holdback"]:
         say("in a holdback the figures are the baseline's, against the former one")
+
+
+def _held(told: dict[str, Any]) -> str:
+    figures = told["figures"]
+    return (
+        f"  held out: {told['variant']} keeps {percent(told['share'])}; the baseline is "
+        f"{points(figures['lift'])} better over {count(figures['candidate_units'])} and "
+        f"{count(figures['baseline_units'])} units"
+    )
 
 
 def _row(window: OpenWindow) -> list[str]:

@@ -27,7 +27,10 @@ def verify(workspace: Workspace = DEFAULT, *, as_json: Json = False) -> None:
     if as_json:
         show_json({**asdict(result), "holds": result.holds})
     elif result.holds:
-        show(f"{result.entries} entries hold; {result.verdicts} verdicts follow from the facts")
+        show(
+            f"{result.entries} entries hold; {result.verdicts} verdicts and {result.windows} "
+            "windows' levels and means follow from the facts"
+        )
     else:
         for mismatch in result.mismatches:
             say(mismatch)

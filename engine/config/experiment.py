@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from engine.config.fit import fit_problems
+from engine.config.guardrails import Guardrails, Segments
+from engine.config.metric import FEEDBACK, QUALITY, Builtin, Metric, Reference
 from engine.config.parameter import Parameter
 from engine.config.problem import Problem, did_you_mean, impossible
 from engine.config.source import load, read
@@ -16,27 +18,24 @@ from engine.config.space import Exclusive, Forbidden, Space, shape_problems
 from engine.config.workflow import Frozen, Workflow
 
 Mode = Literal["report", "suggest", "experiment", "auto"]
+MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", examples=["grounded"])]
 PositiveShare = Annotated[float, Field(gt=0.0, le=1.0)]
 SPARE_SLOTS = 2
-"""Slots that windows can't have: the baseline's, and one that drains or holds back."""
+"""Slots that windows can't have: the baseline's, and one that drains or holds back. A holdout
+takes another."""
 _ROUNDING = 1e-9
 
 
 class Objective(Frozen):
     """The metric that decides."""
 
-    metric: Literal["quality"] = "quality"
+    metric: str = QUALITY
+    """`quality`, which users send, or one of `metrics`."""
+    missing: Literal["itt", "complete-case"] = "itt"
+    """An unscored unit counts at the baseline's frozen mean, or not at all. Where one variant's are
+    scored more often nothing is promoted, unless by the former it stands even the worst case."""
     mde: float = Field(0.02, gt=0.0, lt=1.0)
     """The smallest improvement worth finding, on the metric's own scale."""
-
-
-class Guardrails(Frozen):
-    """Losses that no gain can buy."""
-
-    latency_ratio: float = Field(1.2, gt=1.0, le=10.0)
-    """The candidate's geometric mean latency over the baseline's must be proved below this."""
-    error_margin: float = Field(0.02, gt=0.0, lt=1.0)
-    """The candidate's error rate less the baseline's must be proved below this."""
 
 
 class Windows(Frozen):
@@ -48,6 +47,13 @@ class Windows(Frozen):
     """Of all traffic, for each candidate."""
     exploration_cap: PositiveShare = 0.2
     """Of all traffic, for all candidates together."""
+    boost_cap: PositiveShare | None = None
+    """The same once a candidate looks good; None leaves it at `exploration_cap`."""
+    allocation: Literal["thompson", "even", "top-two"] = "thompson"
+    """Who gets how much of it: those that may be better than the baseline, everybody alike, or
+    those that may be the best."""
+    allocate_s: float = Field(30.0, gt=0.0)
+    """How often the shares are looked at again."""
     min_units: int = Field(200, ge=1)
     """Matured candidate units before a promotion."""
     max_units: int = Field(2_000, ge=1)
@@ -55,6 +61,11 @@ class Windows(Frozen):
     lease_s: float = Field(30.0, gt=0.0)
     """How long gateways honour a window that nobody renews."""
     max_trials: int = Field(20, ge=1)
+
+    @property
+    def most(self) -> float:
+        """The largest share of all traffic that candidates may ever have together."""
+        return self.exploration_cap if self.boost_cap is None else self.boost_cap
 
 
 class Ramp(Frozen):
@@ -89,11 +100,20 @@ class Experiment(Frozen):
     """How long after a unit's exposure its outcome is final."""
     min_cycle_s: float = Field(ge=0.0)
     """The shortest time over which traffic is compared: a whole day or week where it varies."""
+    metrics: dict[MetricName, Metric] = Field(default_factory=dict)
+    """Evaluators and other scores, by name, for the objective and the guardrails."""
     guardrails: Guardrails = Guardrails()
+    segments: Segments = Segments()
     windows: Windows = Windows()
     ramp: Ramp = Ramp()
     holdback: float = Field(0.1, gt=0.0, lt=1.0)
     """The share of all traffic that keeps the former baseline after a promotion."""
+    holdback_s: float = Field(604_800.0, gt=0.0)
+    """After this long the holdback is narrowed, or closed."""
+    holdback_units: int = Field(100_000, ge=1)
+    """The same after this many matured units of both variants."""
+    holdback_after: float = Field(0.02, ge=0.0, lt=1.0)
+    """What is left of it then, at most; 0 closes it, and nothing watches the promotion any more."""
     max_promotions: int = Field(1, ge=1)
     max_duration_s: float | None = Field(None, gt=0.0)
     """After this long no window opens and the open ones close undecided; None sets no limit."""
@@ -111,11 +131,16 @@ class Experiment(Frozen):
         found = [
             *_window_problems(self.windows),
             *_ramp_problems(self),
+            *_metric_problems(self),
             *shape_problems(self.space, self.exclusive, self.forbidden),
         ]
         if found:
             raise impossible(found)
         return self
+
+    def metric(self, name: str) -> Metric:
+        """The metric of this name; `quality` is always there."""
+        return FEEDBACK if name == QUALITY else self.metrics[name]
 
 
 @dataclass(frozen=True)
@@ -165,10 +190,13 @@ def load_experiment(path: Path) -> LoadedExperiment:
         why = f"got {experiment.workflow!r}, which is no file; {did_you_mean(named.name, files)}"
         raise document.refusal([Problem(("workflow",), why)])
     workflow = load_workflow(named)
-    problems = list(_slot_problems(experiment, workflow))
+    problems = [
+        *_slot_problems(experiment, workflow),
+        *_text_problems(experiment, workflow, path.parent),
+    ]
     if problems := problems + fit_problems(space_of(experiment), workflow):
         raise document.refusal(problems)
-    return LoadedExperiment(experiment, workflow, path)
+    return LoadedExperiment(_placed(experiment, path.parent), workflow, path)
 
 
 def _window_problems(windows: Windows) -> Iterator[Problem]:
@@ -177,6 +205,9 @@ def _window_problems(windows: Windows) -> Iterator[Problem]:
         most = math.floor(1_000 * windows.exploration_cap / windows.concurrent) / 1_000
         why = f"{windows.concurrent} windows of {windows.share:g} take {together:g} of the traffic"
         yield Problem(("windows", "share"), f"{why}; write at most {most:g} or raise the cap")
+    if windows.most < windows.exploration_cap:
+        why = f"got {windows.most:g}; write at least exploration_cap, {windows.exploration_cap:g}"
+        yield Problem(("windows", "boost_cap"), why)
     if windows.max_units < windows.min_units:
         why = f"got {windows.max_units}; write at least min_units, which is {windows.min_units}"
         yield Problem(("windows", "max_units"), why)
@@ -193,17 +224,59 @@ def _ramp_problems(experiment: Experiment) -> Iterator[Problem]:
     if not math.isclose(steps[-1], whole, abs_tol=_ROUNDING):
         why = f"got {steps[-1]:g}; the last step is all but the holdback, write {whole:g}"
         yield Problem(("ramp", "steps", len(steps) - 1), why)
-    if experiment.windows.exploration_cap > whole + _ROUNDING:
-        why = f"got {experiment.windows.exploration_cap:g}; the holdback leaves {whole:g}"
-        yield Problem(("windows", "exploration_cap"), f"{why}, write at most that")
+    if experiment.windows.most > whole + _ROUNDING:
+        key = "exploration_cap" if experiment.windows.boost_cap is None else "boost_cap"
+        why = f"got {experiment.windows.most:g}; the holdback leaves {whole:g}"
+        yield Problem(("windows", key), f"{why}, write at most that")
+
+
+def _placed(experiment: Experiment, folder: Path) -> Experiment:
+    """The experiment with whole paths, which hold wherever it is read from the ledger."""
+    metrics = {
+        name: metric.model_copy(update={"file": str((folder / metric.file).resolve())})
+        if isinstance(metric, Reference)
+        else metric
+        for name, metric in experiment.metrics.items()
+    }
+    return experiment.model_copy(update={"metrics": metrics})
+
+
+def _metric_problems(experiment: Experiment) -> Iterator[Problem]:
+    if QUALITY in experiment.metrics:
+        why = "is what users send and needs no declaration; choose another name"
+        yield Problem(("metrics", QUALITY), why, at_key=True)
+    known = [QUALITY, *experiment.metrics]
+    if experiment.objective.metric not in known:
+        hint = did_you_mean(experiment.objective.metric, known)
+        why = f"got {experiment.objective.metric!r}, which `metrics` does not hold; {hint}"
+        yield Problem(("objective", "metric"), why)
+    for name in experiment.guardrails.metrics:
+        if name not in known:
+            why = f"not one of `metrics`; {did_you_mean(name, known)}"
+            yield Problem(("guardrails", "metrics", name), why, at_key=True)
+
+
+def _text_problems(experiment: Experiment, workflow: Workflow, folder: Path) -> Iterator[Problem]:
+    """Evaluators read what was asked and answered, so that has to be stored."""
+    for name, metric in experiment.metrics.items():
+        if isinstance(metric, Builtin):
+            continue
+        if not workflow.record_text:
+            why = f"reads answers, and {experiment.workflow} does not store them"
+            yield Problem(("metrics", name), f"{why}; write `record_text: true` there", at_key=True)
+        if isinstance(metric, Reference) and not (folder / metric.file).is_file():
+            files = [file.name for file in (folder / metric.file).parent.glob("*.jsonl")]
+            hint = did_you_mean(Path(metric.file).name, files)
+            yield Problem(("metrics", name, "file"), f"got {metric.file!r}, no file; {hint}")
 
 
 def _slot_problems(experiment: Experiment, workflow: Workflow) -> Iterator[Problem]:
-    needed = experiment.windows.concurrent + SPARE_SLOTS
+    spare = SPARE_SLOTS + (workflow.holdout > 0.0)
+    needed = experiment.windows.concurrent + spare
     if workflow.deploy.slots < needed:
         why = f"needs {needed} slots and {experiment.workflow} has {workflow.deploy.slots}"
-        advice = f"write at most {workflow.deploy.slots - SPARE_SLOTS}"
-        if workflow.deploy.slots <= SPARE_SLOTS:
+        advice = f"write at most {workflow.deploy.slots - spare}"
+        if workflow.deploy.slots <= spare:
             advice = "that leaves none for a window"
         hint = f"{advice}, or `deploy.slots: {needed}` there"
         yield Problem(("windows", "concurrent"), f"{why}; {hint}")

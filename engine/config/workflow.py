@@ -97,6 +97,11 @@ class Workflow(Frozen):
     """How long a conversation keeps the variant it began with."""
     idempotent: bool = True
     """No node has effects, so a request may be tried again after a replica died."""
+    holdout: float = Field(0.0, ge=0.0, le=0.2)
+    """Of all units, those that keep the installed settings whatever is promoted, to show what the
+    promotions are worth together; they serve no experiment."""
+    record_text: bool = False
+    """Keep the text of questions and answers in the store, for metrics that read them."""
     llm: Llm = Llm()
     prompts: dict[str, str] = {"plain": "Answer the question from the context."}
     rag: Rag = Rag()

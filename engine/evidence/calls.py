@@ -50,13 +50,15 @@ def calls_of(facts: Facts, *, after: float, upto: float) -> pl.DataFrame:
     """One row a call of `after < at <= upto`, once for each part that it belongs to.
 
     A segment that nobody determined is no part: requests that fail early have none, and would make
-    "no segment" fail always. The newest rating of a request counts.
+    "no segment" fail always. The newest rating of a request counts. What testers asked for by
+    forcing a variant is left out: it is no users' traffic.
     """
     seen = (pl.col("at") > after) & (pl.col("at") <= upto)
     status = pl.col("status")
     traces = (
         facts.traces.filter(seen)
         .with_columns(failed=status != "ok", timed_out=status == "timeout")
+        .join(_forced(facts), on="trace_id", how="anti")
         .join(_ratings(facts.feedback), on="trace_id", how="left")
     )
     whole = traces.with_columns(scope=pl.lit("workflow"), name=pl.col("workflow"))
@@ -68,6 +70,10 @@ def calls_of(facts: Facts, *, after: float, upto: float) -> pl.DataFrame:
     ]
     frames = [whole, *parts, _nodes(traces)]
     return pl.concat([frame.select(_COLUMNS) for frame in frames])
+
+
+def _forced(facts: Facts) -> pl.DataFrame:
+    return facts.exposures.filter("forced").select("trace_id")
 
 
 def rows_of(calls: pl.DataFrame) -> list[Row]:

@@ -1,60 +1,31 @@
 """From stored facts to the sample of one pair of variants."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
-from engine.stats.betting import LEVELS, Tally
-from engine.stats.moments import Moments, moments_of
-from engine.stats.ratio import Stratum
+from engine.evidence.cell import Cell
+from engine.evidence.facts import Facts, Pair, Shares
+from engine.evidence.past import Past, past_of
+from engine.evidence.questions import Questions, score_of
+from engine.evidence.requests import UNIT, requests_of
+from engine.stats.betting import Tally
 from engine.stats.sample import Sample
 
-UNIT = ("unit_id", "epoch")
-"""What counts once."""
+__all__ = ["UNIT", "Facts", "Pair", "Questions", "Shares", "batches", "measure"]
+
+USERS_SCORE = Questions()
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What serving wrote, up to one catalogue number."""
-
-    exposures: pl.DataFrame
-    traces: pl.DataFrame
-    feedback: pl.DataFrame
-
-
-@dataclass(frozen=True)
-class Shares:
-    """Planned shares of one pair under one snapshot version, in buckets."""
-
-    candidate: int
-    baseline: int
-
-    @property
-    def propensity(self) -> float:
-        """Chance that a unit of the pair is the candidate's."""
-        return self.candidate / (self.candidate + self.baseline)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Whose units are compared: by variant, owning window and snapshot version.
-
-    The baseline's units are those in buckets that no window's variant owns, except in a holdback,
-    where the roles are turned: there the former baseline owns `baseline_windows`.
-    """
-
-    candidate: str
-    baseline: str
-    candidate_windows: tuple[str, ...]
-    baseline_windows: tuple[str, ...]
-    shares: Mapping[int, Shares]
-    """By snapshot version; units of other versions don't count."""
-
-
-def measure(facts: Facts, pair: Pair, *, now: float, maturation_s: float) -> Sample:
+def measure(
+    facts: Facts,
+    pair: Pair,
+    *,
+    now: float,
+    maturation_s: float,
+    questions: Questions = USERS_SCORE,
+) -> Sample:
     """Everything known about a pair: units in assignment order, intention to treat.
 
     A unit counts once per epoch, at its first exposure, and matures `maturation_s` after it. Its
@@ -62,26 +33,71 @@ def measure(facts: Facts, pair: Pair, *, now: float, maturation_s: float) -> Sam
     feedback that came later change nothing, whatever they say.
     """
     exposures = _exposures(facts.exposures, pair, maturation_s)
-    units = _units(_requests(exposures, facts, now), now)
+    units = _units(requests_of(exposures, facts, questions, now=now), questions, now)
+    past = _past(facts, pair, questions, now=now, maturation_s=maturation_s)
     versions = [(shares, units.filter(version=v)) for v, shares in sorted(pair.shares.items())]
-    cells = [_Cell(shares, units) for shares, units in versions if units.height]
+    cells = [Cell(shares, units, questions, past) for shares, units in versions if units.height]
     matured = units.filter("matured")
     candidate_units = int(matured["candidate"].sum())
+    limit_s = _limit(past, questions)
     return Sample(
-        quality=tuple(cell.quality() for cell in cells),
-        no_error=tuple(cell.no_error() for cell in cells),
+        quality=tuple(cell.scores(questions.objective) for cell in cells),
+        no_error=tuple(cell.without("failed") for cell in cells),
         errors=tuple(cell.errors() for cell in cells),
         latency=tuple(cell.latency() for cell in cells),
         exposed=tuple(cell.exposed() for cell in cells),
         candidate_units=candidate_units,
         baseline_units=matured.height - candidate_units,
         elapsed_s=_elapsed(units, matured),
-        digest=_digest(units),
+        digest=_digest(units, questions),
+        completed=tuple(cell.completed() for cell in cells),
+        scored=tuple(cell.scored() for cell in cells),
+        no_timeout=tuple(c.without("timed_out") for c in cells if questions.timeouts),
+        slow=tuple(cell.slow(limit_s) for cell in cells if limit_s is not None),
+        quick=_quick(cells, past, limit_s),
+        slow_s=limit_s,
+        cost=tuple(cell.cost(_currency(matured)) for cell in cells if questions.cost),
+        metrics={name: tuple(cell.scores(name) for cell in cells) for name in questions.metrics},
+        segments={name: tuple(cell.segment(name) for cell in cells) for name in questions.segments},
+        centres=past.centres,
     )
 
 
+def batches(
+    facts: Facts,
+    pair: Pair,
+    *,
+    now: float,
+    maturation_s: float,
+    size: int,
+    questions: Questions = USERS_SCORE,
+) -> list[tuple[Tally, ...]]:
+    """The objective's scores of each `size` matured units in assignment order, oldest first.
+
+    A batch is one tally a snapshot version, and the last units wait until theirs is full: what a
+    batch holds never changes, whenever it is asked for.
+    """
+    exposures = _exposures(facts.exposures, pair, maturation_s)
+    units = _units(requests_of(exposures, facts, questions, now=now), questions, now)
+    matured = units.filter("matured")
+    parts = matured.head(matured.height // size * size).iter_slices(size)
+    return [
+        tuple(
+            Cell(pair.shares[version], part.filter(version=version), questions, Past()).scores(
+                questions.objective
+            )
+            for version in sorted(part["version"].unique())
+        )
+        for part in parts
+    ]
+
+
 def _exposures(exposures: pl.DataFrame, pair: Pair, maturation_s: float) -> pl.DataFrame:
-    """The pair's exposures within their unit's horizon; forced and lapsed ones are left out."""
+    """The pair's exposures within their unit's horizon; forced and lapsed ones are left out.
+
+    So is a unit that met another candidate first: when that one's share shrank it could only come
+    to the baseline, so its side was no longer drawn by the pair's shares.
+    """
     own = pl.col("window").is_in(list(pair.candidate_windows)) & (
         pl.col("variant") == pair.candidate
     )
@@ -93,111 +109,73 @@ def _exposures(exposures: pl.DataFrame, pair: Pair, maturation_s: float) -> pl.D
         pl.lit(value=False),
         *(pl.col("lapsed").str.contains(f",{name},", literal=True) for name in windows),
     )
+    of_pair = own | other
+    begun = pl.when(of_pair).then("at").min().over(UNIT)
+    elsewhere = pl.when(~of_pair).then("at").min().over(UNIT)
     return (
-        exposures.filter(
-            ~pl.col("forced"), ~lapsed, own | other, pl.col("version").is_in(list(pair.shares))
+        exposures.filter(~pl.col("forced"), ~lapsed, pl.col("version").is_in(list(pair.shares)))
+        .with_columns(candidate=own, until=begun + maturation_s, elsewhere=elsewhere)
+        .filter(
+            of_pair,
+            pl.col("at") <= pl.col("until"),
+            pl.col("elsewhere").is_null() | (begun <= pl.col("elsewhere")),
         )
-        .with_columns(candidate=own, until=pl.col("at").min().over(UNIT) + maturation_s)
-        .filter(pl.col("at") <= pl.col("until"))
+        .drop("elsewhere")
     )
 
 
-def _requests(exposures: pl.DataFrame, facts: Facts, now: float) -> pl.DataFrame:
-    """One row a request, in the order of time: whether it failed, how long it took, its rating."""
-    known = exposures.select("trace_id", "at", "until")
-    answered = (
-        facts.traces.select("trace_id", "duration_s", "status")
-        .join(known, on="trace_id")
-        .filter(pl.col("at") + pl.col("duration_s") <= pl.col("until"))
-        .select("trace_id", "duration_s", "status")
-    )
-    rated = (
-        facts.feedback.filter(metric="quality")
-        .select("trace_id", "score", rated_at="at")
-        .join(known, on="trace_id")
-        .filter(pl.col("rated_at") <= pl.col("until"))
-        .group_by("trace_id")
-        # The last word counts; of two at the same time, whatever their order in the files.
-        .agg(pl.col("score").sort_by("rated_at", "score").last())
-    )
-    lost = pl.col("status").is_null() & (pl.col("until") <= now)
-    failed = lost | (pl.col("status") != "ok").fill_null(value=False)
-    return (
-        exposures.join(answered, on="trace_id", how="left")
-        .join(rated, on="trace_id", how="left")
-        .with_columns(failed=failed)
-        .with_columns(
-            score=pl.when("failed").then(0.0).otherwise("score"),
-            duration_s=pl.when("failed").then(None).otherwise("duration_s"),
-        )
-        .sort("at", "trace_id")
-    )
-
-
-def _units(requests: pl.DataFrame, now: float) -> pl.DataFrame:
-    """One row a unit and epoch, at its first exposure; unmatured ones have no score yet."""
+def _units(requests: pl.DataFrame, questions: Questions, now: float) -> pl.DataFrame:
+    """One row a unit and epoch, at its first exposure; unmatured ones have no outcome yet."""
     matured = pl.col("until") <= now
+    means = [*(score_of(name) for name in questions.asked), "duration_s", "cost_usd", "tokens"]
     return (
         requests.group_by(UNIT)
         .agg(
             pl.col("at", "until", "version", "candidate").first(),
-            pl.col("failed").any(),
-            pl.col("score", "duration_s").mean(),
+            pl.col("segment").filter(pl.col("segment") != "").first(),
+            pl.col("failed", "timed_out").any(),
+            pl.col("traced").all(),
+            pl.col(means).mean(),
         )
-        .with_columns(
-            matured=matured,
-            score=pl.when(matured).then("score"),
-            duration_s=pl.when(matured).then("duration_s"),
-        )
+        .with_columns(matured=matured, **{name: pl.when(matured).then(name) for name in means})
         .sort("at", *UNIT)
     )
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """The units of one snapshot version."""
+def _past(
+    facts: Facts, pair: Pair, questions: Questions, *, now: float, maturation_s: float
+) -> Past:
+    """What the baseline's own units say, if anything is asked that has to be frozen."""
+    if not questions.metrics and questions.slow_ratio is None:
+        return Past()
+    alone = Pair(
+        candidate="",
+        baseline=pair.baseline,
+        candidate_windows=(),
+        baseline_windows=("",),
+        shares=dict.fromkeys(pair.history, Shares(1, 1)),
+    )
+    exposures = _exposures(facts.exposures, alone, maturation_s)
+    units = _units(requests_of(exposures, facts, questions, now=now), questions, now)
+    return past_of(units.filter("matured"), questions, pair.opened_at)
 
-    shares: Shares
-    units: pl.DataFrame
 
-    @property
-    def matured(self) -> pl.DataFrame:
-        return self.units.filter("matured")
+def _limit(past: Past, questions: Questions) -> float | None:
+    """What a candidate's slowest units may take; None until the percentile is frozen."""
+    if past.percentile_s is None or questions.slow_ratio is None:
+        return None
+    return past.percentile_s * questions.slow_ratio
 
-    def quality(self) -> Tally:
-        return self._tally(pl.col("score"))
 
-    def no_error(self) -> Tally:
-        return self._tally((~pl.col("failed")).cast(pl.Float64))
+def _quick(cells: Sequence[Cell], past: Past, limit_s: float | None) -> tuple[Tally, ...]:
+    if past.percentile_s is None or limit_s is None:
+        return ()
+    return tuple(cell.quick(limit_s, past.percentile_s) for cell in cells)
 
-    def errors(self) -> tuple[float, int, int]:
-        failed = self.units.filter("failed")
-        return self.shares.propensity, int(failed["candidate"].sum()), failed.height
 
-    def latency(self) -> Stratum:
-        return Stratum(*(self._log_moments(candidate=side) for side in (True, False)))
-
-    def exposed(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        candidates = int(self.units["candidate"].sum())
-        propensity = self.shares.propensity
-        return (candidates, self.units.height - candidates), (propensity, 1 - propensity)
-
-    def _tally(self, score: pl.Expr) -> Tally:
-        level = (score * (LEVELS - 1)).round().cast(pl.Int64)
-        scored = self.matured.select("candidate", level=level)
-        sides = [scored.filter(candidate=side)["level"] for side in (True, False)]
-        counts = [np.bincount(side.drop_nulls().to_numpy(), minlength=LEVELS) for side in sides]
-        return Tally(
-            pi=self.shares.propensity,
-            candidate=counts[0].astype(np.int64),
-            baseline=counts[1].astype(np.int64),
-            candidate_unrated=sides[0].null_count(),
-            baseline_unrated=sides[1].null_count(),
-        )
-
-    def _log_moments(self, *, candidate: bool) -> Moments:
-        timed = self.matured.filter(pl.col("duration_s") > 0, candidate=candidate)
-        return moments_of(np.log(timed["duration_s"].to_numpy()))
+def _currency(matured: pl.DataFrame) -> str:
+    """Money, or tokens where nothing has cost any."""
+    return "cost_usd" if (matured["cost_usd"] > 0.0).any() else "tokens"
 
 
 def _elapsed(units: pl.DataFrame, matured: pl.DataFrame) -> float:
@@ -206,9 +184,10 @@ def _elapsed(units: pl.DataFrame, matured: pl.DataFrame) -> float:
     return float(matured["at"][-1]) - float(units["at"][0])
 
 
-def _digest(units: pl.DataFrame) -> str:
-    columns = ("at", "version", "candidate", "matured", "failed", "score", "duration_s")
+def _digest(units: pl.DataFrame, questions: Questions) -> str:
+    score = score_of(questions.objective)
+    columns = ("at", "version", "candidate", "matured", "failed", score, "duration_s")
     seen = hashlib.sha256()
-    for row in units.select(*UNIT, *columns).iter_rows():
+    for row in units.select(*UNIT, *columns, *questions.extra).iter_rows():
         seen.update(repr(row).encode())
     return seen.hexdigest()

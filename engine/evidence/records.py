@@ -49,9 +49,14 @@ TRACE = pa.schema(
         ("cache_hit", pa.bool_()),
         ("spans", pa.string()),
         ("writer", pa.string()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
     ]
 )
-"""What a request did; `status` is ok, error or timeout, `spans` a JSON list of node spans."""
+"""What a request did; `status` is ok, error or timeout, `spans` a JSON list of node spans.
+
+`question` and `answer` are null unless the workflow says `record_text`.
+"""
 
 FEEDBACK = pa.schema(
     [

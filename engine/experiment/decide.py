@@ -1,69 +1,53 @@
-"""From a sample to a verdict: integrity, then safety, then evidence, then approval."""
+"""From figures to a verdict: integrity, then safety, then evidence, then approval."""
 
+from collections.abc import Iterator
 from math import log, sqrt
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
 from scipy.special import ndtr
 
-from engine.errors import UnmeasuredError
-from engine.experiment.verdict import Verdict
-from engine.stats.betting import (
-    bets_for,
-    error_free_log_e,
-    estimate,
-    harm_log_e,
-    log_e,
-    lower_bound,
+from engine.experiment.figures import POOLED, Figures, figures_of, is_imbalanced
+from engine.experiment.rules import (
+    ERROR_LOG_E,
+    GUARDRAIL_LOG_E,
+    HARM_LOG_E,
+    MISSING_LOG_E,
+    REGRESSION_LOG_E,
+    SPENT_UP,
+    SRM_LOG_E,
+    MetricRule,
+    Rules,
+    SegmentRule,
 )
-from engine.stats.errors import error_log_e
-from engine.stats.mismatch import srm_log_e
-from engine.stats.rating import rating_log_e
-from engine.stats.ratio import ratio_interval, ratio_log_e
-from engine.stats.sample import Sample
+from engine.experiment.verdict import Cause, Verdict
 
-Figures = dict[str, float | int | None]
+__all__ = [
+    "ERROR_LOG_E",
+    "GUARDRAIL_LOG_E",
+    "HARM_LOG_E",
+    "MISSING_LOG_E",
+    "REGRESSION_LOG_E",
+    "SRM_LOG_E",
+    "Figures",
+    "Rules",
+    "chance_of_lift",
+    "decide",
+    "decide_holdback",
+    "decide_step",
+    "figures_of",
+]
 
-SRM_LOG_E = log(1000)
-MISSING_LOG_E = log(1 / 0.01)
-HARM_LOG_E = log(20)
-ERROR_LOG_E = log(100)
-GUARDRAIL_LOG_E = log(20)
-RATED = 0.8
-"""Expected share of rated units; a wrong guess costs power, never validity."""
 PRIOR_LIFT = -0.01
 PRIOR_SD = 0.03
 
 
-class Rules(BaseModel):
-    """What an experiment asks of a candidate before it may be promoted."""
+class Guardrail(NamedTuple):
+    """One loss that has to be proved absent before a promotion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    alpha: float
-    """Level of this candidate's promotion test."""
-    f0: float
-    mde: float
-    latency_ratio: float
-    error_margin: float
-    min_units: int
-    max_units: int
-    min_cycle_s: float
-    needs_approval: bool
-
-
-def figures_of(sample: Sample, rules: Rules) -> Figures:
-    """Every figure that a verdict may rest on; None where it can't be measured yet."""
-    figures: Figures = {
-        "candidate_units": sample.candidate_units,
-        "baseline_units": sample.baseline_units,
-        "elapsed_s": sample.elapsed_s,
-        "srm_log_e": srm_log_e(sample.exposed),
-        "error_log_e": error_log_e(sample.errors),
-    }
-    figures |= _quality(sample, rules)
-    figures["no_error_log_e"] = _no_error(sample, rules)
-    figures |= _latency(sample, rules)
-    return figures
+    figure: str
+    """The evidence against the loss."""
+    cause: Cause
+    what: str
 
 
 def decide(figures: Figures, rules: Rules) -> Verdict:
@@ -73,7 +57,7 @@ def decide(figures: Figures, rules: Rules) -> Verdict:
     """
     return (
         _integrity(figures)
-        or _safety(figures)
+        or _safety(figures, rules)
         or _early(figures, rules)
         or _approved(figures, rules)
         or _exhausted(figures, rules)
@@ -81,13 +65,15 @@ def decide(figures: Figures, rules: Rules) -> Verdict:
     )
 
 
-def decide_step(figures: Figures, step: Figures, min_units: int, max_units: int) -> Verdict:
+def decide_step(
+    figures: Figures, step: Figures, min_units: int, max_units: int, rules: Rules | None = None
+) -> Verdict:
     """The verdict on one step of a ramp; `step` holds the figures of that step's traffic alone.
 
     A candidate that was quick on an idle replica may be slow under load, so latency is proved
     anew at every step.
     """
-    unsafe = _integrity(figures) or _safety(figures) or _safety(step)
+    unsafe = _integrity(figures) or _safety(figures, rules) or _safety(step, rules)
     if unsafe is not None:
         return unsafe.model_copy(update={"action": "rollback"})
     units, log_latency = step["candidate_units"], step["latency_log_e"]
@@ -95,7 +81,9 @@ def decide_step(figures: Figures, step: Figures, min_units: int, max_units: int)
         return _verdict("continue", "too_early", f"{units} of {min_units} units", step)
     if log_latency is not None and log_latency >= GUARDRAIL_LOG_E:
         reason = f"no harm and latency within its margin over {units} units at this share"
-        return _verdict("promote", "evidence", reason, step)
+        # What the promotion spends of the margin is known best from all that the pair has shown.
+        bound = {name: figures[name] for name in ("latency_ratio_high",) if name in figures}
+        return _verdict("promote", "evidence", reason, step | bound)
     if units >= max_units:
         reason = f"latency within its margin is not proved after {units} units at this share"
         return _verdict("rollback", "latency", reason, step)
@@ -112,54 +100,25 @@ def decide_holdback(figures: Figures) -> Verdict:
     if errors is not None and errors >= ERROR_LOG_E:
         reason = f"the promoted variant fails more than the one before: log e {errors:.2f}"
         return _verdict("rollback", "errors", reason, figures)
+    drifted = figures.get("regression_log_e")
+    if drifted is not None and drifted >= REGRESSION_LOG_E:
+        reason = f"the promoted variant became worse than the one before: log e {drifted:.2f}"
+        return _verdict("rollback", "regression", reason, figures)
     return _verdict("continue", "undecided", "the promotion stands", figures)
 
 
-def _quality(sample: Sample, rules: Rules) -> Figures:
-    names = ("lift", "se", "candidate_mean", "baseline_mean", "lift_low")
-    figures: Figures = {
-        "log_e": log_e(sample.quality, f=rules.f0, bets=bets_for(rules.mde)),
-        "harm_log_e": harm_log_e(sample.quality, f=rules.f0),
-        "missing_log_e": rating_log_e(sample.quality, f=RATED),
-        **dict.fromkeys(names),
-    }
-    try:
-        estimated = estimate(sample.quality, f=rules.f0)
-    except UnmeasuredError:
-        return figures
-    low = lower_bound(sample.quality, f=rules.f0, alpha=rules.alpha, bets=bets_for(rules.mde))
-    values = (
-        estimated.lift,
-        estimated.se,
-        estimated.candidate_mean,
-        estimated.baseline_mean,
-        low,
-    )
-    return figures | dict(zip(names, values, strict=True))
-
-
-def _no_error(sample: Sample, rules: Rules) -> float:
-    return error_free_log_e(sample.no_error, margin=rules.error_margin)
-
-
-def _latency(sample: Sample, rules: Rules) -> Figures:
-    try:
-        shown = ratio_log_e(sample.latency, r0=rules.latency_ratio)
-        ratio = ratio_interval(sample.latency, alpha=0.05).estimate
-    except UnmeasuredError:
-        return {"latency_log_e": None, "latency_ratio": None}
-    return {"latency_log_e": shown, "latency_ratio": ratio}
-
-
 def _integrity(figures: Figures) -> Verdict | None:
-    mismatch = figures["srm_log_e"]
-    if mismatch is not None and mismatch >= SRM_LOG_E:
-        reason = f"sample-ratio mismatch: the units do not follow the split, log e {mismatch:.2f}"
-        return _verdict("stop", "srm", reason, figures)
+    for name, what in (
+        ("srm_log_e", "the units do not follow the split"),
+        ("completed_log_e", "the units that left a trace do not follow the split"),
+    ):
+        if _reaches(figures.get(name), SRM_LOG_E):
+            reason = f"sample-ratio mismatch: {what}, log e {figures[name]:.2f}"
+            return _verdict("stop", "srm", reason, figures)
     return None
 
 
-def _safety(figures: Figures) -> Verdict | None:
+def _safety(figures: Figures, rules: Rules | None) -> Verdict | None:
     harm, errors = figures["harm_log_e"], figures["error_log_e"]
     if harm is not None and harm >= HARM_LOG_E:
         reason = f"worse than the baseline by more than a point: log e {harm:.2f}"
@@ -167,6 +126,22 @@ def _safety(figures: Figures) -> Verdict | None:
     if errors is not None and errors >= ERROR_LOG_E:
         reason = f"fails more often than the baseline: log e {errors:.2f}"
         return _verdict("stop", "errors", reason, figures)
+    if rules is None:
+        return None
+    low = figures.get("latency_ratio_low")
+    if _reaches(low, rules.latency_ratio):
+        reason = f"slower than the margin of {rules.latency_ratio:.2f}: at least {low:.2f} times"
+        return _verdict("stop", "latency", reason, figures)
+    return None if rules.segments is None else _segment_harm(figures, rules.segments.names)
+
+
+def _segment_harm(figures: Figures, names: tuple[str, ...]) -> Verdict | None:
+    """One look at each of K segments: the line is K times as high, so that the risk is the same."""
+    for name in names:
+        harm = figures.get(f"segments.{name}.harm_log_e")
+        if harm is not None and harm >= HARM_LOG_E + log(len(names)):
+            reason = f"worse by more than a point in the segment {name}: log e {harm:.2f}"
+            return _verdict("stop", "segment", reason, figures)
     return None
 
 
@@ -182,37 +157,105 @@ def _early(figures: Figures, rules: Rules) -> Verdict | None:
 
 
 def _approved(figures: Figures, rules: Rules) -> Verdict | None:
-    evidence, lift, low = figures["log_e"], figures["lift"], figures["lift_low"]
-    if evidence is None or evidence < log(1 / rules.alpha) or lift is None or low is None:
+    evidence, lift = figures["log_e"], figures["lift"]
+    bar = log(1 / rules.alpha)
+    if not _reaches(evidence, bar) or lift is None:
         return None
-    missing = figures["missing_log_e"]
-    if missing is not None and missing >= MISSING_LOG_E:
-        reason = "one variant's units are rated more often than the other's"
-        return _exhausted(figures, rules) or _verdict("hold", "missingness", reason, figures)
-    for name, cause in (("no_error_log_e", "errors"), ("latency_log_e", "latency")):
-        shown = figures[name]
-        if shown is None or shown < GUARDRAIL_LOG_E:
-            return _exhausted(figures, rules) or _verdict(
-                "hold", cause, f"better, but the guardrail on {cause} is not proved yet", figures
-            )
+    held = _held(figures, rules)
+    if held is not None:
+        return _exhausted(figures, rules) or held
     if rules.needs_approval:
         return _verdict("hold", "approval", "proved better; a person has to approve it", figures)
+    low = figures["lift_low"]
+    least = "" if low is None else f" (at least {low:+.3f})"
     reason = (
-        f"better by {lift:+.3f} (at least {low:+.3f}), log e "
-        f"{evidence:.2f} of {log(1 / rules.alpha):.2f} needed, every guardrail proved"
+        f"better by {lift:+.3f}{least}, log e {evidence:.2f} of {bar:.2f} needed, "
+        "every guardrail proved"
     )
     return _verdict("promote", "evidence", reason, figures)
 
 
+def _held(figures: Figures, rules: Rules) -> Verdict | None:
+    """Why a proved gain is not enough yet."""
+    if is_imbalanced(figures) and not _stands_the_worst(figures, rules):
+        reason = "one variant's units are rated more often than the other's"
+        return _verdict("hold", "missingness", reason, figures)
+    left = min(rules.latency_ratio, rules.latency_p95 or rules.latency_ratio)
+    if left < SPENT_UP:
+        reason = (
+            "better, but earlier promotions since the anchor have used up the latency margin: "
+            f"{left:.3f} is left; only a person can set a new anchor"
+        )
+        return _verdict("hold", "latency", reason, figures)
+    for guardrail in _guardrails(figures, rules):
+        if not _reaches(figures.get(guardrail.figure), GUARDRAIL_LOG_E):
+            reason = f"better, but the guardrail on {guardrail.what} is not proved yet"
+            return _verdict("hold", guardrail.cause, reason, figures)
+    return None
+
+
+def _stands_the_worst(figures: Figures, rules: Rules) -> bool:
+    """Whether it is better even if every missing score spoke against it."""
+    worst = figures.get("worst_case_log_e")
+    return rules.missing == "itt" and _reaches(worst, log(1 / rules.alpha))
+
+
+def _guardrails(figures: Figures, rules: Rules) -> Iterator[Guardrail]:
+    """Every declared guardrail that may block by now."""
+    yield Guardrail("no_error_log_e", "errors", "errors")
+    yield Guardrail("latency_log_e", "latency", "latency")
+    if rules.latency_p95 is not None:
+        yield Guardrail("latency_p95_log_e", "latency", "the slowest twentieth of requests")
+    if rules.timeout_margin is not None:
+        yield Guardrail("no_timeout_log_e", "timeouts", "timeouts")
+    if rules.cost_ratio is not None:
+        yield Guardrail("cost_log_e", "cost", "cost")
+    for metric in rules.metrics:
+        if _may_block(metric, figures):
+            yield Guardrail(f"metrics.{metric.name}.log_e", "metric", metric.name)
+    if rules.segments is not None:
+        yield from _segment_guardrails(figures, rules.segments)
+
+
+def _may_block(metric: MetricRule, figures: Figures) -> bool:
+    return metric.blocks and (figures["candidate_units"] or 0) >= metric.observe_units
+
+
+def _segment_guardrails(figures: Figures, rule: SegmentRule) -> Iterator[Guardrail]:
+    """Each segment; where those with too few units are pooled, their pool instead of them."""
+    small = [name for name in rule.names if figures.get(f"segments.{name}.log_e") is None]
+    pools = rule.too_few == "pool"
+    names = [name for name in rule.names if not (pools and name in small)]
+    for name in (*names, *([POOLED] if pools and small else [])):
+        yield Guardrail(f"segments.{name}.log_e", "segment", f"the segment {name}")
+
+
+def _reaches(log_e: float | None, line: float) -> bool:
+    """Whether the evidence is in; what is unmeasured never is."""
+    return log_e is not None and log_e >= line
+
+
 def _exhausted(figures: Figures, rules: Rules) -> Verdict | None:
     units = figures["candidate_units"] or 0
-    hope = chance_of_lift(figures, rules.mde / 2)
+    hope = chance_of_lift(figures, rules.worth)
     if hope is not None and hope < 0.10:
-        reason = f"a lift of {rules.mde / 2:.3f} has a chance of {hope:.2f} only"
+        reason = f"a lift of {rules.worth:.3f} has a chance of {hope:.2f} only"
         return _verdict("stop", "futility", reason, figures)
+    quick = chance_of_latency(figures, rules.latency_ratio)
+    if quick is not None and quick < 0.10:
+        reason = f"latency within its margin has a chance of {quick:.2f} only"
+        return _verdict("stop", "latency", reason, figures)
     if units >= rules.max_units:
         return _verdict("stop", "budget", f"undecided after {units} candidate units", figures)
     return None
+
+
+def chance_of_latency(figures: Figures, ratio: float) -> float | None:
+    """The chance that the candidate is at most this much slower, from its ratio and the error."""
+    measured, se = figures.get("latency_ratio"), figures.get("latency_log_se")
+    if measured is None or se is None:
+        return None
+    return float(ndtr((log(ratio) - log(measured)) / se))
 
 
 def chance_of_lift(figures: Figures, lift: float) -> float | None:

@@ -5,9 +5,10 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from engine.config.paths import Setting
 from engine.errors import LedgerCorruptError
 from engine.experiment.variant import Variant
-from engine.experiment.verdict import Verdict
+from engine.experiment.verdict import Evidence, Verdict
 
 WindowKind = Literal["trial", "ramp", "holdback"]
 Level = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -37,6 +38,16 @@ class ExperimentStarted(Body):
     seed: int
 
 
+class CandidateAdded(Body):
+    """A person asks for a candidate to be tried next."""
+
+    experiment: str
+    workflow: str
+    changes: dict[str, Setting] = Field(min_length=1)
+    """Parameters of the experiment's space; the others stay as the baseline has them."""
+    reason: str = ""
+
+
 class WindowOpened(Body):
     """A candidate may get traffic."""
 
@@ -57,6 +68,23 @@ class WindowOpened(Body):
     lease_s: float
     continues: tuple[str, ...] = ()
     """Earlier windows of the same pair whose evidence this one goes on with."""
+    measured: Evidence | None = None
+    """Which facts `f0` was measured on; None where it was taken over or is a guess."""
+
+
+class Reallocated(Body):
+    """The open trials of an experiment get other shares; their evidence goes on."""
+
+    experiment: str
+    workflow: str
+    shares: dict[str, int]
+    """Buckets by window, for the windows whose share changes."""
+    cap: int
+    """Buckets that the experiment's open trials may have together."""
+    reason: str = Field(min_length=1)
+    figures: dict[str, dict[str, float | int | None]] = {}
+    """What was known of each open window; empty where room was made without looking."""
+    evidence: Evidence | None = None
 
 
 class WindowClosed(Body):
@@ -116,6 +144,15 @@ class RolledBack(Body):
     verdict: Verdict | None = None
 
 
+class HoldbackNarrowed(Body):
+    """The promotion has stood long enough for fewer units to watch over it."""
+
+    window: str
+    share: int
+    reason: str
+    verdict: Verdict
+
+
 class HoldbackClosed(Body):
     """The former baseline gets no more traffic."""
 
@@ -135,12 +172,15 @@ class ExperimentEnded(Body):
 Decision = (
     Installed
     | ExperimentStarted
+    | CandidateAdded
     | WindowOpened
+    | Reallocated
     | WindowClosed
     | Nominated
     | RampStepped
     | Promoted
     | RolledBack
+    | HoldbackNarrowed
     | HoldbackClosed
     | ExperimentEnded
 )
@@ -150,12 +190,15 @@ KINDS: Mapping[str, type[Decision]] = {
     for kind in (
         Installed,
         ExperimentStarted,
+        CandidateAdded,
         WindowOpened,
+        Reallocated,
         WindowClosed,
         Nominated,
         RampStepped,
         Promoted,
         RolledBack,
+        HoldbackNarrowed,
         HoldbackClosed,
         ExperimentEnded,
     )

@@ -6,15 +6,18 @@ from typing import assert_never
 from engine.errors import LedgerCorruptError
 from engine.experiment import ramp
 from engine.experiment.entries import (
+    CandidateAdded,
     Decision,
     Entry,
     ExperimentEnded,
     ExperimentStarted,
     HoldbackClosed,
+    HoldbackNarrowed,
     Installed,
     Nominated,
     Promoted,
     RampStepped,
+    Reallocated,
     RolledBack,
     WindowClosed,
     WindowOpened,
@@ -29,7 +32,8 @@ from engine.experiment.lawful import (
     require,
     workflow_of,
 )
-from engine.experiment.split import Split
+from engine.experiment.shares import made_room, reallocated
+from engine.experiment.split import BUCKETS, Holdout, Split
 from engine.experiment.state import ExperimentState, State, WorkflowState
 from engine.experiment.window import Window
 
@@ -57,14 +61,20 @@ def after(state: State, decision: Decision, *, seq: int, at: float) -> State:
     return _changed(state, decision, seq, at).model_copy(update={"seq": seq})
 
 
-def _changed(state: State, decision: Decision, seq: int, at: float) -> State:
+def _changed(  # noqa: C901, PLR0912 - one case a kind
+    state: State, decision: Decision, seq: int, at: float
+) -> State:
     match decision:
         case ExperimentStarted() | ExperimentEnded():
             return _experiment(state, decision, seq, at)
         case Installed():
             return _installed(state, decision, seq)
+        case CandidateAdded():
+            return _added(state, decision, seq)
         case WindowOpened():
             return _opened(state, decision, seq, at)
+        case Reallocated():
+            return reallocated(state, decision, seq)
         case WindowClosed():
             return _closed(state, decision, seq, at)
         case Nominated():
@@ -75,6 +85,8 @@ def _changed(state: State, decision: Decision, seq: int, at: float) -> State:
             return ramp.promoted(state, decision, seq, at)
         case RolledBack():
             return ramp.rolled_back(state, decision, seq, at)
+        case HoldbackNarrowed():
+            return ramp.holdback_narrowed(state, decision, seq)
         case HoldbackClosed():
             return ramp.holdback_closed(state, decision, seq, at)
         case _:  # pragma: no cover
@@ -103,7 +115,13 @@ def _experiment(
 
 def _installed(state: State, decision: Installed, seq: int) -> State:
     baseline = decision.baseline
-    split = Split(workflow=decision.workflow, version=seq, layout=seq, baseline=baseline.hash)
+    split = Split(
+        workflow=decision.workflow,
+        version=seq,
+        layout=seq,
+        baseline=baseline.hash,
+        holdout=_holdout(decision),
+    )
     known = state.workflows.get(decision.workflow)
     if known is None:
         fresh = WorkflowState(
@@ -124,6 +142,21 @@ def _installed(state: State, decision: Installed, seq: int) -> State:
         }
     )
     return state.with_workflow(again)
+
+
+def _holdout(decision: Installed) -> Holdout | None:
+    """The units that keep what is installed now; another installation begins them anew."""
+    part = decision.workflow_config.get("holdout", 0.0)
+    share = round(part * BUCKETS) if isinstance(part, int | float) else 0
+    return Holdout(variant=decision.baseline.hash, share=share) if share else None
+
+
+def _added(state: State, decision: CandidateAdded, seq: int) -> State:
+    known = experiment_of(state, decision.experiment, decision.workflow, seq)
+    _going_on(known, decision.experiment, seq)
+    require(decision.changes not in known.added, seq, "the candidate was added already")
+    added = (*known.added, decision.changes)
+    return state.with_experiment(known.model_copy(update={"added": added}))
 
 
 def _opened(state: State, decision: WindowOpened, seq: int, at: float) -> State:
@@ -149,6 +182,7 @@ def _opened(state: State, decision: WindowOpened, seq: int, at: float) -> State:
         stepped_seq=seq,
     )
     check_opening(state, window, seq)
+    workflow = made_room(workflow, window.lane)
     check_lanes(workflow, window, seq)
     check_chain(workflow, window, seq)
     workflow = workflow.with_variant(decision.candidate).with_window(window)

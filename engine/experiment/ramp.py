@@ -3,6 +3,7 @@
 from engine.errors import LedgerCorruptError
 from engine.experiment.entries import (
     HoldbackClosed,
+    HoldbackNarrowed,
     Nominated,
     Promoted,
     RampStepped,
@@ -99,6 +100,15 @@ def rolled_back(state: State, decision: RolledBack, seq: int, at: float) -> Stat
     workflow = _all_closed(workflow, decision, seq, at)
     workflow = workflow.model_copy(update={"baseline": decision.after, "previous": decision.before})
     return state.with_workflow(workflow.split_again(seq, new_layout=True))
+
+
+def holdback_narrowed(state: State, decision: HoldbackNarrowed, seq: int) -> State:
+    """The former baseline keeps the leading part of its lane; its other units follow the rest."""
+    workflow, window = open_window(state, decision.window, seq)
+    require(window.kind == "holdback", seq, "only a holdback is narrowed")
+    require(0 < decision.share < window.share, seq, "a holdback only gets narrower")
+    narrower = window.model_copy(update={"share": decision.share, "stepped_seq": seq})
+    return state.with_workflow(workflow.with_window(narrower).split_again(seq, new_layout=False))
 
 
 def holdback_closed(state: State, decision: HoldbackClosed, seq: int, at: float) -> State:

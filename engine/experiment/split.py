@@ -9,6 +9,8 @@ from engine.errors import ConfigError
 
 BUCKETS = 1_000_000
 ROTATION_S = 86_400
+HELD_OUT = "holdout"
+"""The window, and the salt, of units that no experiment may use."""
 
 
 class Lane(BaseModel):
@@ -31,8 +33,22 @@ class Lane(BaseModel):
         return self.start <= bucket < self.start + self.share
 
 
+class Holdout(BaseModel):
+    """The units that keep the variant which was installed, under every split.
+
+    Their salt never rotates: they are set apart before anything is shared, so they take from
+    every lane and from the baseline alike.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: str
+    share: int
+    """Buckets of the units' fixed hash."""
+
+
 class Split(BaseModel):
-    """The whole traffic of a workflow under one snapshot version."""
+    """The traffic of a workflow under one snapshot version, without the units held out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,11 +59,18 @@ class Split(BaseModel):
     """Number of the ledger entry that drew the lanes; a new layout means a new salt."""
     baseline: str
     lanes: tuple[Lane, ...] = ()
+    holdout: Holdout | None = None
 
     @property
     def baseline_share(self) -> int:
         """Buckets that no window's variant owns."""
         return BUCKETS - sum(lane.share for lane in self.lanes)
+
+    @property
+    def variants(self) -> frozenset[str]:
+        """Every variant that the split sends units to."""
+        held = () if self.holdout is None else (self.holdout.variant,)
+        return frozenset({self.baseline, *(lane.variant for lane in self.lanes), *held})
 
     def share_of(self, window: str) -> int:
         """Buckets that this window's variant owns; 0 when the window isn't open."""
@@ -61,7 +84,8 @@ class Assignment(BaseModel):
 
     variant: str
     window: str
-    """The window whose variant owns the bucket, lapsed or not; empty for the baseline's own."""
+    """The window whose variant owns the bucket, lapsed or not; empty for the baseline's own,
+    `holdout` for units that are held out."""
     bucket: int
 
 
@@ -99,6 +123,10 @@ def assign(
     """
     if not unit_id:
         raise ConfigError("a request needs a unit id: without one its variant would change")
+    if split.holdout is not None:
+        fixed = bucket_of(unit_id, split.workflow, HELD_OUT)
+        if fixed < split.holdout.share:
+            return Assignment(variant=split.holdout.variant, window=HELD_OUT, bucket=fixed)
     bucket = bucket_of(unit_id, split.workflow, epoch)
     lane = next((lane for lane in split.lanes if lane.holds(bucket)), None)
     if lane is None:

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from engine.config.paths import Setting
 from engine.errors import NotFoundError
 from engine.experiment.split import BUCKETS, Lane, Split
 from engine.experiment.variant import Variant
@@ -66,6 +67,7 @@ class WorkflowState(BaseModel):
             layout=layout,
             baseline=self.baseline,
             lanes=_lanes(self.open_windows),
+            holdout=self.split.holdout,
         )
         return self.model_copy(update={"splits": {**self.splits, seq: split}})
 
@@ -84,6 +86,8 @@ class ExperimentState(BaseModel):
     windows: tuple[str, ...] = ()
     """Windows launched since the last promotion; their levels are what the alpha budget spent."""
     promoted: tuple[str, ...] = ()
+    added: tuple[dict[str, Setting], ...] = ()
+    """Changes of the baseline that persons asked for, oldest first."""
     ended: str | None = None
     """Why it ended."""
 

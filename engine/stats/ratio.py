@@ -80,6 +80,16 @@ def ratio_interval(
     return Interval(low=math.exp(gap - half), high=math.exp(gap + half), estimate=math.exp(gap))
 
 
+def log_ratio(strata: Sequence[Stratum], n_min: int = N_MIN) -> tuple[float, float]:
+    """Return the logarithm of the ratio and its standard error; the moments are of logarithms.
+
+    Raises:
+        UnmeasuredError: A side has fewer than ``n_min`` units, or nothing shows the spread.
+    """
+    sides = compared(strata, n_min)
+    return sides.candidate.mean - sides.baseline.mean, _error(sides)
+
+
 def compared(strata: Sequence[Stratum], n_min: int) -> Compared:
     """Weigh the strata that both sides served into one mean for each side.
 

@@ -64,12 +64,10 @@ def evidence_series(
 def narrowed(facts: Facts, pair: Pair) -> Facts:
     """Only what concerns a pair, so that measuring it again and again is quick."""
     windows = [*pair.candidate_windows, *pair.baseline_windows]
-    exposures = facts.exposures.filter(
-        pl.col("window").is_in(windows)
-        & pl.col("variant").is_in([pair.candidate, pair.baseline])
-        & pl.col("version").is_in(list(pair.shares))
-    )
-    ids = exposures.select("trace_id")
+    exposures = facts.exposures.filter(pl.col("version").is_in(list(pair.shares)))
+    ids = exposures.filter(
+        pl.col("window").is_in(windows), pl.col("variant").is_in([pair.candidate, pair.baseline])
+    ).select("trace_id")
     return Facts(
         exposures,
         facts.traces.join(ids, on="trace_id", how="semi"),

@@ -142,7 +142,10 @@ class Gateway:
         answer = await self._answered(route, messages)
         duration_s = time.perf_counter() - started
         overhead_s = max(duration_s - answer["work_s"], 0.0)
-        await self._recorder.trace(_trace(trace_id, route, at, duration_s, overhead_s, answer))
+        row = _trace(trace_id, route, at, duration_s, overhead_s, answer)
+        if self._traffic.workflow(name).record_text:
+            row |= {"question": messages[-1]["content"], "answer": _kept(answer["text"])}
+        await self._recorder.trace(row)
         headers = {
             "x-trimtab-variant": route.served,
             "x-trimtab-trace-id": trace_id,
@@ -258,6 +261,11 @@ def _trace(
         "cache_hit": answer["cache_hit"],
         "spans": json.dumps(answer["spans"], separators=(",", ":")),
     }
+
+
+def _kept(text: str) -> str:
+    """A model's text as the store can keep it: half a character becomes a question mark."""
+    return text.encode(errors="replace").decode()
 
 
 def gateway_app(root: Path, slots: list[str], replicas: int) -> serve.Application:

@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 from cluster.commands.observe import seconds_of
 from cluster.main import app
 from engine.errors import ConfigError
+from engine.experiment.entries import Installed
 from tests.search.played import EXPERIMENT, played
+from tests.search.stage import WORKFLOW, Stage
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -43,6 +45,22 @@ def test_status_shows_the_baseline_and_every_open_window(root):
     assert workflow["previous"] == window["candidate"]
     assert window["figures"]["lift"] > 0.0
     assert workflow["experiments"][0]["promoted"] == [workflow["baseline"]]
+
+
+def test_status_tells_what_promotions_are_worth_to_those_held_out(tmp_path):
+    stage = Stage(tmp_path)
+    config = WORKFLOW.model_copy(update={"holdout": 0.1}).model_dump(mode="json")
+    baseline = stage.workflow.variants[stage.baseline]
+    stage.append(Installed(workflow="docs", baseline=baseline, workflow_config=config))
+    stage.serve(1)
+    stage.close()
+
+    (workflow,) = data(tmp_path, "status")["workflows"]
+    said = called(tmp_path, "status").stdout
+
+    assert workflow["holdout"]["variant"] == baseline.hash
+    assert workflow["holdout"]["figures"]["candidate_units"] is not None
+    assert f"held out: {baseline.hash} keeps 10.0 %" in said
 
 
 def test_status_of_an_unknown_workflow_is_not_found(root):

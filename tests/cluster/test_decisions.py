@@ -172,3 +172,31 @@ def test_with_several_workflows_the_one_must_be_named(root):
 
     assert result.exit_code == 4
     assert "docs, other" in result.stderr
+
+
+def test_a_candidate_is_added_by_hand_and_is_on_record(root):
+    result = called(root, "add", "docs-qa", "--set", "rag.top_k=6", "--reason", "a hunch", "--json")
+
+    done = json.loads(result.stdout)
+    entry = Decisions(root).ledger.read(done["seq"] - 1)[0]
+    assert done["changes"] == {"rag.top_k": 6}
+    assert (entry.kind, entry.actor, entry.body["reason"]) == (
+        "CandidateAdded",
+        "operator",
+        "a hunch",
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (["--set", "rag.top_k"], "write PATH=VALUE"),
+        (["--set", "rag.top_k=6", "--set", "rag.top_k=7"], "the same setting twice"),
+        (["--set", "rag.topk=6"], "did you mean `rag.top_k`"),
+    ],
+)
+def test_a_candidate_that_cannot_be_tried_is_refused(root, said, why):
+    result = called(root, "add", "docs-qa", *said)
+
+    assert result.exit_code == 2
+    assert why in result.stderr

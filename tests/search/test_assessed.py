@@ -1,7 +1,11 @@
-from engine.experiment.entries import RampStepped
+from engine.experiment.decide import HARM_LOG_E
+from engine.experiment.entries import Promoted, RampStepped
 from engine.experiment.verdict import Verdict
-from search.assessed import PATIENCE, assess_step
+from search.assessed import PATIENCE, assess_holdback, assess_step
 from search.books import FactsFollower
+from search.selector import holdback_decision
+from search.verify import verify
+from tests.search.played import PARAMS, hash_of
 from tests.search.stage import Stage, experiment_of
 
 
@@ -49,10 +53,77 @@ def test_patience_at_a_large_share_is_counted_on_the_rarer_baseline(tmp_path):
     ramp = stage.workflow.ramp
     fine = Verdict(action="promote", cause="evidence", reason="quick enough")
     stage.append(RampStepped(window=ramp.id, share=900_000, verdict=fine))
-    stage.serve(8)
+    stage.serve(16)
 
     found = step(stage)
 
     assert found.figures["candidate_units"] > PATIENCE * 40
     assert (found.action, found.cause) == ("continue", "undecided")
     stage.close()
+
+
+def drifted(stage: Stage):
+    """A promotion that was right for a time, until the promoted variant became worse."""
+    before, after = stage.baseline, hash_of(stage, "good")
+    stage.life("good", **PARAMS["good"])._begin()
+    stage.append(
+        Promoted(
+            workflow="docs",
+            before=before,
+            after=after,
+            holdback=100_000,
+            experiment="docs-qa",
+            reason="it was better",
+        )
+    )
+    for quality, seconds in ((0.9, 14.0), (0.25, 14.0)):
+        stage.quality = {before: 0.6, after: quality}
+        stage.serve(seconds)
+
+
+def held_back(stage: Stage):
+    facts = FactsFollower(stage.root)
+    window = stage.workflow.holdback
+    frames = facts.follow()
+    now = stage.now
+    return assess_holdback(
+        stage.workflow, stage.experiment, window, frames, upto=facts.upto, now=now
+    )
+
+
+def test_a_promoted_variant_that_becomes_worse_later_is_rolled_back(stage):
+    drifted(stage)
+
+    verdict = held_back(stage)
+
+    assert (verdict.action, verdict.cause) == ("rollback", "regression")
+    assert verdict.figures["harm_log_e"] < HARM_LOG_E
+
+
+def test_a_regression_is_computed_again_from_the_books(stage):
+    drifted(stage)
+    decision = holdback_decision(stage.workflow, stage.workflow.holdback, held_back(stage))
+    stage.append(decision)
+    stage.serve(4)
+
+    verified = verify(stage.root)
+
+    assert verified.holds
+    assert verified.verdicts == 1
+
+
+def test_before_a_batch_is_full_no_regression_is_measured(stage):
+    stage.life("good", **PARAMS["good"])._begin()
+    stage.append(
+        Promoted(
+            workflow="docs",
+            before=stage.baseline,
+            after=hash_of(stage, "good"),
+            holdback=100_000,
+            experiment="docs-qa",
+            reason="it was better",
+        )
+    )
+    stage.serve(1)
+
+    assert held_back(stage).figures["regression_log_e"] is None

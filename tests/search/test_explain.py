@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from engine.books.ledger import Entry
 from engine.errors import NotFoundError
-from engine.experiment.entries import KINDS
+from engine.experiment.entries import KINDS, CandidateAdded, HoldbackNarrowed, Reallocated
+from engine.experiment.fold import fold
 from engine.experiment.verdict import Action, Cause, Verdict
 from search.books import Decisions
 from search.explain import Explained, changes_in_words, explain
+from search.telling import tell
 from search.words import UNMEASURED, odds, percent, points, setting, verdict_in_words
 from tests.search.played import EXPERIMENT, played
 
@@ -99,8 +101,9 @@ def test_an_unknown_name_is_refused_with_what_there_is(entries, unknown):
 
 
 def test_the_played_ledger_holds_most_kinds_of_decision(entries):
-    # The other two are decisions of persons, told in the commands' own tests.
-    assert KINDS.keys() - {entry.kind for entry in entries} == {"RolledBack", "HoldbackClosed"}
+    # The others need a person, or a clock that the played trials don't have.
+    rest = {"RolledBack", "HoldbackNarrowed", "HoldbackClosed", "Reallocated", "CandidateAdded"}
+    assert KINDS.keys() - {entry.kind for entry in entries} == rest
 
 
 @pytest.mark.parametrize("cause", get_args(Cause))
@@ -145,3 +148,42 @@ def test_a_setting_is_written_as_an_operator_would(value, written):
 
 def test_no_change_is_nothing():
     assert changes_in_words({}) == "nothing"
+
+
+def test_sharing_traffic_anew_is_told_with_both_shares(entries):
+    opening = next(entry for entry in entries if entry.kind == "WindowOpened")
+    window, candidate = opening.body["window"], opening.body["candidate"]["hash"]
+    shared = Reallocated(
+        experiment=EXPERIMENT,
+        workflow="docs",
+        shares={window: 50_000},
+        cap=400_000,
+        reason="the better ones get more",
+    )
+
+    told = tell(fold(entries[: opening.seq]), shared)
+
+    assert f"{candidate} 5 % instead of 20 %" in told.text
+    assert (told.windows, told.variants) == ((window,), (candidate,))
+    assert (told.experiment, told.reason) == (EXPERIMENT, shared.reason)
+
+
+def test_a_narrowed_holdback_is_told_with_both_shares(entries):
+    state = fold(entries)
+    held = state.workflow("docs").holdback
+    stands = Verdict(action="continue", cause="undecided", reason="it stands")
+    narrowed = HoldbackNarrowed(window=held.id, share=20_000, reason="for long", verdict=stands)
+
+    told = tell(state, narrowed)
+
+    assert "keeps 2 % of the traffic instead of 10 %" in told.text
+    assert (told.windows, told.reason) == ((held.id,), "for long")
+
+
+def test_a_wish_is_told_with_what_it_changes(entries):
+    wish = CandidateAdded(experiment=EXPERIMENT, workflow="docs", changes={"rag.top_k": 3})
+
+    told = tell(fold(entries), wish)
+
+    assert told.changes == {"rag.top_k": (8, 3)}
+    assert told.experiment == EXPERIMENT

@@ -5,6 +5,8 @@ from engine.experiment.entries import (
     ExperimentStarted,
     Installed,
     Nominated,
+    Promoted,
+    RolledBack,
     WindowClosed,
     WindowOpened,
 )
@@ -165,3 +167,25 @@ def test_a_forbidden_combination_never_opens_a_window():
     move = opening(state_after(), proposal(experiment=forbids))
 
     assert move == Over("stop", "forbidden")
+
+
+@pytest.mark.parametrize("cause", ["harm", "errors", "regression"])
+def test_what_was_rolled_back_is_not_tried_against_the_same_baseline_again(cause):
+    worse = Verdict(action="rollback", cause=cause, reason="users got worse")
+    state, _ = opened_state()
+    promoted = Promoted(
+        workflow="docs",
+        before=BASELINE.hash,
+        after=CANDIDATE.hash,
+        holdback=100_000,
+        reason="it looked good",
+    )
+    back = RolledBack(
+        workflow="docs", before=CANDIDATE.hash, after=BASELINE.hash, reason="no", verdict=worse
+    )
+    state = continued(state, promoted, back)
+
+    move = opening(state, proposal(trial="b"))
+
+    assert isinstance(move, Over)
+    assert (move.cause, move.window.kind) == ("duplicate", "holdback")

@@ -2,10 +2,17 @@
 
 import pytest
 
-from engine.experiment.entries import Promoted, RampStepped, RolledBack, WindowClosed
+from engine.experiment.entries import (
+    HoldbackClosed,
+    HoldbackNarrowed,
+    Promoted,
+    RampStepped,
+    RolledBack,
+    WindowClosed,
+)
 from engine.experiment.verdict import Verdict
 from engine.experiment.window import Window
-from search.selector import holdback_decision, next_share, ramp_decision
+from search.selector import holdback_decision, holdback_end, next_share, ramp_decision
 from tests.search.stage import experiment_of
 
 EXPERIMENT = experiment_of()
@@ -81,3 +88,36 @@ def test_a_promotion_that_stands_is_left_alone(stage):
     standing = verdict("continue", "undecided")
 
     assert holdback_decision(stage.workflow, holdback(), standing) is None
+
+
+def stood(units=0):
+    figures = {"candidate_units": units, "baseline_units": units // 9}
+    return verdict("continue", "undecided").model_copy(update={"figures": figures})
+
+
+@pytest.mark.parametrize(("lasted_s", "units"), [(604_800.0, 0), (1.0, 90_000)])
+def test_a_promotion_that_stood_for_long_enough_needs_fewer_watchers(lasted_s, units):
+    decision = holdback_end(EXPERIMENT, holdback(), stood(units), now=lasted_s)
+
+    assert isinstance(decision, HoldbackNarrowed)
+    assert (decision.window, decision.share) == ("holdback-12", 20_000)
+    assert "stood for" in decision.reason
+
+
+def test_a_young_holdback_stays_as_it_is():
+    assert holdback_end(EXPERIMENT, holdback(), stood(89_000), now=604_799.0) is None
+
+
+def test_a_holdback_that_is_narrow_already_stays_as_it_is():
+    narrow = holdback().model_copy(update={"share": 20_000})
+
+    assert holdback_end(EXPERIMENT, narrow, stood(), now=1e9) is None
+
+
+def test_a_holdback_is_closed_where_nothing_is_to_be_left():
+    closing = experiment_of(holdback_after=0.0, holdback_units=100)
+
+    decision = holdback_end(closing, holdback(), stood(100), now=1.0)
+
+    assert isinstance(decision, HoldbackClosed)
+    assert decision.verdict == stood(100)

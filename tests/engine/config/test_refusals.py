@@ -160,6 +160,16 @@ EXPERIMENTS = [
         "12:20: windows.exploration_cap: got 0.95; the holdback leaves 0.9, write at most that",
     ),
     (
+        "  exploration_cap: 0.4\n",
+        "  exploration_cap: 0.4\n  boost_cap: 0.3\n",
+        "13:14: windows.boost_cap: got 0.3; write at least exploration_cap, 0.4",
+    ),
+    (
+        "  exploration_cap: 0.4\n",
+        "  exploration_cap: 0.4\n  boost_cap: 0.95\n",
+        "13:14: windows.boost_cap: got 0.95; the holdback leaves 0.9, write at most that",
+    ),
+    (
         "workflow: workflow.yaml",
         "workflow: workflw.yaml",
         "2:11: workflow: got 'workflw.yaml', which is no file; did you mean `workflow.yaml`?",
@@ -177,9 +187,10 @@ EXPERIMENTS = [
     ),
     (
         "  lease_s: 10\n",
-        "  top_k: 10\n",
-        "15:3: windows.top_k: unknown key; known here: `concurrent`, `share`, `exploration_cap`, "
-        "`min_units`, `max_units`, `lease_s`, `max_trials`",
+        "  zzyzx: 10\n",
+        "15:3: windows.zzyzx: unknown key; known here: `concurrent`, `share`, `exploration_cap`, "
+        "`boost_cap`, `allocation`, `allocate_s`, `min_units`, `max_units`, `lease_s`, "
+        "`max_trials`",
     ),
     (
         "{type: int, low: 1,",

@@ -5,23 +5,23 @@ from math import log
 
 def units_of(exposures, traces, feedback, pair, *, now, maturation_s):
     """Every unit of the pair as a dict, by (unit, epoch)."""
-    groups = {}
+    groups, elsewhere = {}, {}
     for row in sorted(exposures, key=lambda row: (row["at"], row["trace_id"])):
-        side = side_of(row, pair)
+        key, side = (row["unit_id"], row["epoch"]), side_of(row, pair)
         if side is not None:
-            groups.setdefault((row["unit_id"], row["epoch"]), []).append((row, side))
+            groups.setdefault(key, []).append((row, side))
+        elif counts(row, pair):
+            elsewhere.setdefault(key, row["at"])
     return {
         key: unit_of(rows, traces, feedback, now=now, maturation_s=maturation_s)
         for key, rows in groups.items()
+        if rows[0][0]["at"] <= elsewhere.get(key, rows[0][0]["at"])
     }
 
 
 def side_of(row, pair):
     """Whether an exposure counts for the candidate, the baseline, or not at all."""
-    if row["forced"] or row["version"] not in pair.shares:
-        return None
-    windows = {*pair.candidate_windows, *pair.baseline_windows}
-    if windows & set(row["lapsed"].strip(",").split(",")) - {""}:
+    if not counts(row, pair):
         return None
     met = (row["variant"], row["window"])
     if met[0] == pair.candidate and met[1] in pair.candidate_windows:
@@ -29,6 +29,14 @@ def side_of(row, pair):
     if met[0] == pair.baseline and met[1] in pair.baseline_windows:
         return "baseline"
     return None
+
+
+def counts(row, pair):
+    """Whether an exposure was assigned under one of the pair's splits, with its windows alive."""
+    if row["forced"] or row["version"] not in pair.shares:
+        return False
+    windows = {*pair.candidate_windows, *pair.baseline_windows}
+    return not windows & set(row["lapsed"].strip(",").split(",")) - {""}
 
 
 def unit_of(rows, traces, feedback, *, now, maturation_s):

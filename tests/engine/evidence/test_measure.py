@@ -399,3 +399,12 @@ def test_ten_thousand_units_keep_their_exact_counts():
     assert sample.baseline_units == sides.count("base")
     both = sample.quality[0].candidate + sample.quality[0].baseline
     assert both.tolist() == [len(range(k, 10_000, 101)) for k in range(101)]
+
+
+def test_a_unit_that_met_another_candidate_first_is_none_of_the_pairs():
+    first = exposure(1, "other", at=20.0, window="w2", unit_id="u")
+    given_back = exposure(2, "base", at=30.0, unit_id="u", version=4)
+
+    assert measured([first, given_back]).baseline_units == 0
+    assert measured([given_back]).baseline_units == 1
+    assert measured([given_back, first | {"at": 40.0}]).baseline_units == 1

@@ -271,3 +271,13 @@ def test_a_hundred_thousand_requests_are_weighed_in_seconds():
 
     assert named(problems) == {("slow", "workflow", "docs")}
     assert time.perf_counter() - began < 10.0
+
+
+def test_what_testers_forced_is_no_problem_of_users():
+    slow = [trace(number, duration_s=9.0) for number in range(100)]
+    forced = [{"trace_id": one["trace_id"], "at": one["at"], "forced": True} for one in slow]
+    exposures = pl.DataFrame(forced, schema=SCHEMAS["exposure"])
+    facts = facts_of(slow)
+
+    assert named(observe(facts, now=NOW)) == {("slow", "workflow", "docs")}
+    assert observe(Facts(exposures, facts.traces, facts.feedback), now=NOW) == []

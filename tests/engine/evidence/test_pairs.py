@@ -12,6 +12,7 @@ from tests.engine.experiment.examples import (
     BASE,
     BERT,
     KEPT,
+    NOON,
     RAMPED,
     TRIED,
     closed,
@@ -35,6 +36,8 @@ def test_a_trial_is_compared_with_the_units_that_no_window_owns():
         candidate_windows=("w1",),
         baseline_windows=("",),
         shares={3: Shares(100_000, 900_000), 4: Shares(100_000, 700_000)},
+        opened_at=NOON,
+        history=frozenset({1, 3, 4}),
     )
 
 

@@ -6,18 +6,22 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from engine.experiment.entries import (
+    CandidateAdded,
     ExperimentEnded,
     ExperimentStarted,
     HoldbackClosed,
+    HoldbackNarrowed,
     Installed,
     Nominated,
     Promoted,
     RampStepped,
+    Reallocated,
     RolledBack,
     WindowClosed,
     WindowOpened,
 )
 from engine.experiment.fold import after, fold
+from engine.experiment.shares import LEAST
 from engine.experiment.split import BUCKETS, assign, epoch_of
 from engine.experiment.state import State
 from engine.experiment.variant import Variant
@@ -71,6 +75,11 @@ def ended(experiment="exp"):
     return ExperimentEnded(experiment=experiment, reason="all trials are done")
 
 
+def added(**changes):
+    usual = {"experiment": "exp", "workflow": "docs", "changes": {"llm.temperature": 0.3}}
+    return CandidateAdded.model_validate(usual | changes)
+
+
 def opened(window="w1", candidate=ANNE, share=100_000, **changes):
     usual = {
         "window": window,
@@ -86,6 +95,17 @@ def opened(window="w1", candidate=ANNE, share=100_000, **changes):
         "lease_s": 10.0,
     }
     return WindowOpened.model_validate(usual | changes)
+
+
+def reallocated(shares, **changes):
+    usual = {
+        "experiment": "exp",
+        "workflow": "docs",
+        "shares": shares,
+        "cap": 400_000,
+        "reason": "the better ones get more",
+    }
+    return Reallocated.model_validate(usual | changes)
 
 
 def closed(window="w1", verdict=STOPPED):
@@ -139,6 +159,11 @@ def rolled_back(before=ANNE, after=BASE, **changes):
     return RolledBack.model_validate(usual | changes)
 
 
+def holdback_narrowed(share=20_000, window="holdback-6"):
+    stands = Verdict(action="continue", cause="undecided", reason="it stands")
+    return HoldbackNarrowed(window=window, share=share, reason="long enough", verdict=stands)
+
+
 def holdback_closed(**changes):
     return HoldbackClosed.model_validate({"workflow": "docs", "reason": "it held"} | changes)
 
@@ -181,12 +206,13 @@ def moves(state: State, number, share, lane):
     fresh = Variant.of({"number": number})
     possible = [installed(baseline=fresh)] if not workflow.open_windows else []
     possible += [closed(window.id) for window in workflow.open_windows]
+    possible += reallocations(workflow, trials, share)
     taken = sum(window.lane for window in workflow.open_windows)
     base = {"baseline": baseline.hash}
     if state.experiments["exp"].ended is not None:
         possible.append(started())
     else:
-        possible.append(ended())
+        possible += [ended(), added(changes={"number": number})]
         if workflow.ramp is None and taken + lane < BUCKETS:
             possible.append(opened(f"w{state.seq}", fresh, share, lane=lane, **base))
     possible += [
@@ -196,6 +222,17 @@ def moves(state: State, number, share, lane):
     return possible + _later_moves(state, baseline, share, lane)
 
 
+def reallocations(workflow, trials, share):
+    """One trial at another share, where that is lawful."""
+    others = sum(window.lane for window in workflow.open_windows)
+    lawful = [one for one in trials if share >= LEAST and share != one.share]
+    return [
+        reallocated({one.id: share}, cap=BUCKETS)
+        for one in lawful
+        if others - one.lane + share < BUCKETS
+    ]
+
+
 def _later_moves(state, baseline, share, lane):
     workflow = state.workflow("docs")
     others = [one for one in workflow.variants.values() if one != baseline]
@@ -203,6 +240,8 @@ def _later_moves(state, baseline, share, lane):
     possible += [rolled_back(baseline, one) for one in others]
     if workflow.holdback is not None:
         possible.append(holdback_closed())
+        held = workflow.holdback
+        possible += [holdback_narrowed(held.share // 2, held.id)] if held.share > 1 else []
     ramp = workflow.ramp
     if ramp is not None:
         wider = ramp.share + share

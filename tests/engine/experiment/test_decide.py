@@ -232,7 +232,8 @@ def test_a_clearly_better_sample_is_promoted():
         ({"failed": (60, 2)}, ("stop", "errors")),
         ({"failed": (60, 60)}, ("hold", "errors")),
         ({"log_s": (0.2, 0.0)}, ("hold", "latency")),
-        ({"candidate": thumbs(900, 0, 100)}, ("hold", "missingness")),
+        ({"candidate": thumbs(480, 120, 400)}, ("hold", "missingness")),
+        ({"candidate": thumbs(900, 0, 100)}, ("promote", "evidence")),
         ({"baseline": thumbs(799, 201)}, ("continue", "undecided")),
         ({"candidate": thumbs(440, 360), "baseline": thumbs(460, 340)}, ("stop", "futility")),
     ],
@@ -250,3 +251,17 @@ def test_rules_take_no_unknown_and_no_endless_figure():
         Rules.model_validate(RULES.model_dump() | {"mood": 1.0})
     with pytest.raises(ValidationError):
         Rules.model_validate(RULES.model_dump() | {"alpha": float("nan")})
+
+
+def test_a_candidate_that_is_hardly_within_the_latency_margin_is_given_up():
+    slow = {"latency_ratio": 1.3, "latency_log_se": 0.02, "latency_log_e": -1.0}
+    near = slow | {"latency_ratio": 1.19}
+
+    assert judged(slow) == ("stop", "latency")
+    assert judged(near) == ("hold", "latency")
+
+
+def test_a_candidate_that_is_surely_too_slow_is_stopped_at_once():
+    few = {"candidate_units": 1, "latency_ratio_low": 1.21}
+
+    assert judged(few) == ("stop", "latency")

@@ -6,6 +6,7 @@ from engine.experiment.decide import (
     ERROR_LOG_E,
     GUARDRAIL_LOG_E,
     HARM_LOG_E,
+    REGRESSION_LOG_E,
     SRM_LOG_E,
     decide_holdback,
     decide_step,
@@ -88,7 +89,11 @@ def test_a_promotion_stands_until_it_is_proved_worse():
 
 @pytest.mark.parametrize(
     ("flaw", "cause"),
-    [({"harm_log_e": HARM_LOG_E}, "harm"), ({"error_log_e": ERROR_LOG_E}, "errors")],
+    [
+        ({"harm_log_e": HARM_LOG_E}, "harm"),
+        ({"error_log_e": ERROR_LOG_E}, "errors"),
+        ({"regression_log_e": REGRESSION_LOG_E}, "regression"),
+    ],
 )
 def test_a_promotion_that_is_proved_worse_is_rolled_back(flaw, cause):
     just_below = {name: value - 1e-9 for name, value in flaw.items()}
@@ -100,7 +105,7 @@ def test_a_promotion_that_is_proved_worse_is_rolled_back(flaw, cause):
 
 
 def test_an_unmeasured_holdback_rolls_nothing_back():
-    unmeasured = figures(harm_log_e=None, error_log_e=None)
+    unmeasured = figures(harm_log_e=None, error_log_e=None, regression_log_e=None)
 
     assert decide_holdback(unmeasured).action == "continue"
 

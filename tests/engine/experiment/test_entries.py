@@ -6,16 +6,29 @@ from tests.engine.experiment.examples import (
     BEGUN,
     KEPT,
     Line,
+    added,
     by_hand,
     closed,
     ended,
     holdback_closed,
+    holdback_narrowed,
     lines,
     opened,
+    reallocated,
     rolled_back,
 )
 
-EVERY = (*KEPT, closed(), rolled_back(), holdback_closed(), ended(), by_hand())
+EVERY = (
+    *KEPT,
+    added(),
+    reallocated({"w1": 1}),
+    closed(),
+    rolled_back(),
+    holdback_narrowed(),
+    holdback_closed(),
+    ended(),
+    by_hand(),
+)
 
 
 @pytest.mark.parametrize("decision", EVERY, ids=lambda decision: type(decision).__name__)

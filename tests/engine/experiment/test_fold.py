@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.errors import LedgerCorruptError
 from engine.experiment.entries import decision_of
 from engine.experiment.fold import after, fold
-from engine.experiment.split import BUCKETS
+from engine.experiment.split import BUCKETS, Holdout
 from engine.experiment.state import State
 from tests.engine.experiment.examples import (
     ANNE,
@@ -21,6 +21,7 @@ from tests.engine.experiment.examples import (
     NOON,
     RAMPED,
     TRIED,
+    added,
     by_hand,
     closed,
     ended,
@@ -185,6 +186,36 @@ def test_launched_windows_are_what_the_alpha_budget_spent():
     assert state.experiments["exp"].windows == ("w1", "w2")
 
 
+def test_what_persons_asked_for_is_kept_in_its_order():
+    second = added(changes={"llm.temperature": 0.4})
+
+    state = told(*BEGUN, added(), second)
+
+    assert state.experiments["exp"].added == ({"llm.temperature": 0.3}, {"llm.temperature": 0.4})
+
+
+def test_an_experiment_that_starts_again_was_asked_for_nothing_yet():
+    assert told(*BEGUN, added(), ended(), started()).experiments["exp"].added == ()
+
+
+HELD = installed().model_copy(update={"workflow_config": {"holdout": 0.05}})
+
+
+def test_what_is_held_out_survives_promotions_and_rollbacks():
+    rest = (*RAMPED[1:], promoted(), rolled_back())
+
+    splits = told(HELD, *rest).workflow("docs").splits.values()
+
+    assert {split.holdout for split in splits} == {Holdout(variant=BASE.hash, share=50_000)}
+
+
+def test_another_installation_begins_the_holdout_anew():
+    again = HELD.model_copy(update={"baseline": ANNE})
+
+    assert told(HELD, again).workflow("docs").split.holdout.variant == ANNE.hash
+    assert told(HELD, installed()).workflow("docs").split.holdout is None
+
+
 def test_a_resumed_trial_goes_on_with_its_evidence():
     state = told(*TRIED, closed(), opened("w2", continues=("w1",)))
 
@@ -207,6 +238,8 @@ REFUSED = {
     "an experiment that is not going on": [
         (BEGUN, started(), "goes on already"),
         (BEGUN, ended("post"), "post is not going on"),
+        ((*BEGUN, ended()), added(), "exp is not going on"),
+        ((*BEGUN, added()), added(), "added already"),
         ((*BEGUN, ended()), ended(), "exp is not going on"),
         ((*BEGUN, ended()), opened(), "exp is not going on"),
         (BEGUN, opened(experiment="post"), "no experiment post"),

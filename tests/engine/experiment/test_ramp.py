@@ -1,8 +1,10 @@
 """Laws of a nomination, its ramp, the promotion and the way back."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.errors import LedgerCorruptError
 from engine.experiment.split import BUCKETS, epoch_of
 from tests.engine.experiment.examples import (
     ANNE,
@@ -18,6 +20,7 @@ from tests.engine.experiment.examples import (
     closed,
     ended,
     holdback_closed,
+    holdback_narrowed,
     met,
     nominated,
     opened,
@@ -193,3 +196,30 @@ def test_a_promotion_without_a_holdback_leaves_no_window_open():
 
     assert workflow.open_windows == ()
     assert set(met(workflow.split)) == {ANNE.hash}
+
+
+def test_a_narrower_holdback_gives_units_back_and_takes_none():
+    before = told(*KEPT)
+
+    after = then(before, holdback_narrowed())
+
+    wide, narrow = (state.workflow("docs").split for state in (before, after))
+    pairs = set(zip(met(wide), met(narrow), strict=True))
+    assert after.workflow("docs").holdback.share == 20_000
+    assert narrow.layout == wide.layout
+    assert (ANNE.hash, BASE.hash) not in pairs
+    assert (BASE.hash, ANNE.hash) in pairs
+
+
+@pytest.mark.parametrize(
+    ("entries", "decision", "why"),
+    [
+        (TRIED, holdback_narrowed(window="w1"), "only a holdback is narrowed"),
+        (KEPT, holdback_narrowed(100_000), "only gets narrower"),
+        (KEPT, holdback_narrowed(0), "only gets narrower"),
+        (KEPT, holdback_narrowed(window="w9"), "was never opened"),
+    ],
+)
+def test_a_holdback_is_narrowed_lawfully_or_not_at_all(entries, decision, why):
+    with pytest.raises(LedgerCorruptError, match=why):
+        then(told(*entries), decision)

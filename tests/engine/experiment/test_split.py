@@ -9,8 +9,10 @@ from scipy.stats import chi2, chisquare
 from engine.errors import ConfigError
 from engine.experiment.split import (
     BUCKETS,
+    HELD_OUT,
     ROTATION_S,
     Assignment,
+    Holdout,
     Lane,
     Split,
     assign,
@@ -198,3 +200,42 @@ def test_an_assignment_says_which_window_owns_the_bucket():
     met = assign("u0", everything, "7.19675")
 
     assert met == Assignment(variant="v0", window="w0", bucket=880_387)
+
+
+HELD = Holdout(variant="first", share=100_000)
+
+
+@calm
+@given(units, three_lanes, st.floats(0, 4e9), st.integers(1, 9))
+def test_a_unit_that_is_held_out_keeps_its_variant_for_ever(unit, lanes, at, layout):
+    early = split_of(*lanes).model_copy(update={"holdout": HELD})
+    late = split_of(version=9, layout=layout).model_copy(update={"holdout": HELD})
+
+    first = assign(unit, early, epoch_of(early, NOON))
+    later = assign(unit, late, epoch_of(late, at))
+
+    assert (first.window == HELD_OUT) == (later.window == HELD_OUT)
+    assert first.window != HELD_OUT or first == later
+
+
+@calm
+@given(units, three_lanes)
+def test_whoever_is_not_held_out_is_assigned_as_without_a_holdout(unit, lanes):
+    plain = split_of(*lanes)
+    held = plain.model_copy(update={"holdout": HELD})
+    epoch = epoch_of(plain, NOON)
+
+    found = assign(unit, held, epoch)
+
+    assert found.variant == "first" or found == assign(unit, plain, epoch)
+
+
+def test_as_many_units_are_held_out_as_the_holdout_says():
+    split = split_of((300_000, 300_000)).model_copy(update={"holdout": HELD})
+    epoch = epoch_of(split, NOON)
+
+    met = [assign(f"u{number}", split, epoch).variant for number in range(5_000)]
+
+    assert met.count("first") / 5_000 == pytest.approx(0.1, abs=0.015)
+    assert met.count("v0") / 5_000 == pytest.approx(0.27, abs=0.025)
+    assert split.variants == {"base", "v0", "first"}

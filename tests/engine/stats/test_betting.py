@@ -20,6 +20,7 @@ from engine.stats.betting import (
     tally_of,
     upper_bound,
 )
+from engine.stats.crossing import crossing
 from tests.engine.stats.examples import binary
 
 shares = st.floats(0.02, 0.98)
@@ -257,3 +258,21 @@ def test_figures_out_of_range_are_refused():
         log_e([], f=0.5, m=1.5)
     with pytest.raises(ConfigError, match="alpha"):
         lower_bound([], f=0.5, alpha=0.0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(tallies, max_size=3), centres, st.floats(1e-6, 0.8))
+def test_the_lower_bound_is_where_the_evidence_crosses_its_bar(tallies, f, alpha):
+    def bar(m):
+        return log_e(tallies, f=f, m=m) + math.log(alpha)
+
+    low = lower_bound(tallies, f=f, alpha=alpha)
+
+    assert low == pytest.approx(crossing(bar, -1.0, 1.0), abs=1e-9)
+
+
+def test_a_late_test_bets_on_half_the_smallest_effect_as_well():
+    bets = bets_for(0.02, late=True)
+
+    assert bets.deltas == (0.01, 0.02, 0.04, 0.08, 0.16)
+    assert bets.weights == pytest.approx((0.3, 0.28, 0.21, 0.14, 0.07))

@@ -1,0 +1,42 @@
+"""What an experiment wants to know of a pair beyond the users' score."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.config.metric import FEEDBACK, QUALITY, Metric
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Which outcomes are measured; the defaults ask for the users' score alone."""
+
+    objective: str = QUALITY
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    """The declared metrics that are asked for, by name: guardrails, and an objective of its own."""
+    segments: tuple[str, ...] = ()
+    slow_ratio: float | None = None
+    """How many times the baseline's 95th percentile a candidate's slowest twentieth may take."""
+    timeouts: bool = False
+    cost: bool = False
+
+    @property
+    def asked(self) -> dict[str, Metric]:
+        """Every metric with its name, the objective first."""
+        others = {name: metric for name, metric in self.metrics.items() if name != self.objective}
+        return {self.objective: self.metrics.get(self.objective, FEEDBACK), **others}
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """Columns of a unit that these questions need besides those that every one has."""
+        others = [score_of(name) for name in list(self.asked)[1:]]
+        return (
+            *others,
+            *(["segment"] if self.segments else []),
+            *(["timed_out"] if self.timeouts or self.slow_ratio is not None else []),
+            *(["cost_usd", "tokens"] if self.cost else []),
+        )
+
+
+def score_of(name: str) -> str:
+    """The column that holds a metric's scores."""
+    return f"score.{name}"

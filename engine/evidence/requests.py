@@ -1,0 +1,101 @@
+"""Every request of a pair with what was known of it when its unit matured."""
+
+import polars as pl
+
+from engine.config.metric import Builtin, Metric, stored_as
+from engine.evidence.facts import Facts
+from engine.evidence.questions import Questions, score_of
+
+UNIT = ("unit_id", "epoch")
+"""What counts once."""
+_TRACED = ("duration_s", "status", "segment", "cost_usd", "input_tokens", "output_tokens")
+
+
+def requests_of(
+    exposures: pl.DataFrame, facts: Facts, questions: Questions, *, now: float
+) -> pl.DataFrame:
+    """One row a request, in the order of time: whether it failed, how long it took, its scores.
+
+    `exposures` carry `until`, when their unit matures. A failed request scores 0 on every metric,
+    whatever anybody said of it.
+    """
+    known = exposures.select("trace_id", "at", "until")
+    requests = exposures.join(_answered(facts.traces, known), on="trace_id", how="left")
+    for stored in _stored(questions):
+        rated = _rated(facts.feedback, known, stored)
+        requests = requests.join(rated, on="trace_id", how="left")
+    lost = pl.col("status").is_null() & (pl.col("until") <= now)
+    requests = requests.with_columns(
+        failed=lost | (pl.col("status") != "ok").fill_null(value=False),
+        timed_out=(pl.col("status") == "timeout").fill_null(value=False),
+        traced=pl.col("status").is_not_null(),
+        tokens=pl.col("input_tokens") + pl.col("output_tokens"),
+    )
+    scores = {
+        score_of(name): pl.when("failed").then(0.0).otherwise(_score(name, metric))
+        for name, metric in questions.asked.items()
+    }
+    spent = ("duration_s", "cost_usd", "tokens")
+    return requests.with_columns(
+        **scores, **{name: pl.when("failed").then(None).otherwise(name) for name in spent}
+    ).sort("at", "trace_id")
+
+
+def _answered(traces: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The traces that were finished when their unit matured."""
+    absent = [name for name in _TRACED if name not in traces.columns]
+    return (
+        traces.with_columns(pl.lit(None).alias(name) for name in absent)
+        .select("trace_id", *_TRACED)
+        .join(known, on="trace_id")
+        .filter(pl.col("at") + pl.col("duration_s") <= pl.col("until"))
+        .select("trace_id", *_TRACED)
+    )
+
+
+def _stored(questions: Questions) -> list[str]:
+    """The stored scores that the asked metrics are read from."""
+    return sorted({stored_as(name, metric) for name, metric in questions.asked.items()})
+
+
+def _rated(feedback: pl.DataFrame, known: pl.DataFrame, stored: str) -> pl.DataFrame:
+    """Each request's last score of this name that came before its unit matured."""
+    return (
+        feedback.filter(metric=stored)
+        .select("trace_id", "score", rated_at="at")
+        .join(known, on="trace_id")
+        .filter(pl.col("rated_at") <= pl.col("until"))
+        .group_by("trace_id")
+        # The last word counts; of two at the same time, whatever their order in the files.
+        .agg(pl.col("score").sort_by("rated_at", "score").last().alias(_said(stored)))
+    )
+
+
+def _said(stored: str) -> str:
+    return f"said.{stored}"
+
+
+def _score(name: str, metric: Metric) -> pl.Expr:
+    """A metric of an answered request; null where nobody scored it."""
+    said = pl.col(_said(stored_as(name, metric)))
+    if not isinstance(metric, Builtin):
+        return said
+    answered = pl.col("traced").replace_strict({True: 1.0}, default=None, return_dtype=pl.Float64)
+    match metric.measures:
+        case "feedback":
+            return said
+        case "positive_feedback":
+            return (said > 0.5).cast(pl.Float64)
+        case "effective_answer":
+            return pl.when(said < 0.5).then(0.0).otherwise(answered)
+        case "timeout":
+            return answered
+        case "latency":
+            return _falling("duration_s", metric.limit)
+        case "cost":
+            return _falling("cost_usd", metric.limit)
+
+
+def _falling(column: str, limit: float | None) -> pl.Expr:
+    """1 at nothing, 0 at the limit and beyond."""
+    return (1.0 - pl.col(column) / (limit or 1.0)).clip(0.0, 1.0)

@@ -1,0 +1,119 @@
+"""Laws of publication, told by a control actor whose slots are ready at once."""
+
+import asyncio
+
+import pytest
+
+from engine.config.workflow import Workflow
+from engine.experiment.entries import ExperimentStarted, Installed, Reallocated, WindowOpened
+from engine.experiment.variant import variant_of
+from search.books import Decisions
+from serve_apps.control import Control
+
+NOW = 1_700_000_000.0
+SLOTS = ["slot-0", "slot-1", "slot-2"]
+
+
+class Quick(Control):
+    """Seats without a cluster."""
+
+    async def _warm(self, slot, seat):
+        self._ready[slot] = seat
+        await self._publish()
+
+
+class Told:
+    """A ledger, and the control actor that follows it by a clock of its own."""
+
+    def __init__(self, root):
+        self.now = NOW
+        self.decisions = Decisions(root)
+        self.control = Quick(str(root), SLOTS, clock=lambda: self.now)
+
+    def append(self, *decisions):
+        for decision in decisions:
+            self.decisions.append(lambda _, one=decision: one, actor="test", clock=lambda: self.now)
+
+    async def published(self):
+        for _ in range(2):
+            await self.control._reconcile()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return self.control._published.workflows
+
+
+@pytest.fixture
+def told(tmp_path):
+    made = Told(tmp_path)
+    yield made
+    made.decisions.close()
+
+
+def installed(name):
+    workflow = Workflow(workflow=name, conversation_ttl_s=100.0)
+    return Installed(
+        workflow=name,
+        baseline=variant_of(workflow),
+        workflow_config=workflow.model_dump(mode="json"),
+    )
+
+
+def opened(name="docs"):
+    workflow = Workflow(workflow=name)
+    return WindowOpened(
+        window="w1",
+        trial="t1",
+        experiment="exp",
+        workflow=name,
+        candidate=variant_of(workflow, {"rag.top_k": 9}),
+        baseline=variant_of(workflow).hash,
+        share=100_000,
+        lane=100_000,
+        alpha=0.01,
+        f0=0.5,
+        lease_s=10.0,
+    )
+
+
+STARTED = ExperimentStarted(experiment="exp", workflow="docs", config={}, seed=0)
+
+
+async def test_two_workflows_with_equal_settings_have_a_slot_each(told):
+    told.append(installed("docs"), installed("mail"))
+
+    published = await told.published()
+
+    slots = [route for one in published.values() for route in one.routes.values()]
+    assert sorted(slots) == ["slot-0", "slot-1"]
+    assert published["docs"].routes.keys() == published["mail"].routes.keys()
+
+
+async def test_a_lease_lapses_by_the_clock_unless_it_is_renewed(told):
+    told.append(installed("docs"), STARTED, opened())
+    first = (await told.published())["docs"].leases
+
+    told.now += 9.0
+    told.control._tasks = [asyncio.create_task(asyncio.sleep(0))]
+    renewed = await told.control.renew("w1")
+
+    assert first == {"w1": NOW + 10.0}
+    assert renewed == NOW + 19.0
+    assert (await told.published())["docs"].leases == {"w1": NOW + 19.0}
+
+
+async def test_new_shares_are_published_and_old_splits_leave_with_their_conversations(told):
+    told.append(installed("docs"), STARTED, opened())
+    await told.published()
+    shares = Reallocated(
+        experiment="exp", workflow="docs", shares={"w1": 60_000}, cap=200_000, reason="of luck"
+    )
+    told.append(shares)
+
+    fresh = (await told.published())["docs"]
+    told.now += 161.0
+    later = (await told.published())["docs"]
+
+    assert (fresh.version, fresh.split.share_of("w1")) == (4, 60_000)
+    assert set(fresh.splits) == {1, 3, 4}
+    assert set(later.splits) == {4}
+    assert set(told.control._state.workflow("docs").splits) == {1, 3, 4}
