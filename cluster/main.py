@@ -37,6 +37,7 @@ COMMANDS = {
         "tune",
         "Search an experiment's space on live traffic and nominate what is proved better.",
     ),
+    "add": Named("add", "add", "Ask a running experiment to try a candidate."),
     "status": Named("status", "status", "Show what is served, tried and ramped now."),
     "observe": Named("observe", "observe", "Show what is slow, failing, expensive or badly rated."),
     "explain": Named("explain", "explain", "Tell each decision in words, with its figures."),
@@ -45,6 +46,14 @@ COMMANDS = {
     "ledger": Named("ledger", "ledger", "Print the ledger's entries."),
     "promote": Named("promote", "promote", "Make a variant the baseline, by a person's decision."),
     "rollback": Named("rollback", "rollback", "Make the former baseline the baseline again."),
+    "replay": Named(
+        "replay",
+        "replay",
+        "Replay logged outcomes under several policies and tell what was truly won and lost.",
+    ),
+    "plan": Named(
+        "plan", "plan", "Tell how long an experiment takes on this traffic, before it begins."
+    ),
     "doctor": Named("doctor", "doctor", "Check this machine and workspace, and say what to do."),
     "config": Named("config", "app", "Print the files' JSON Schemas, or check a file."),
     "bench": Named(

@@ -29,7 +29,7 @@ def charts_of(contents: Contents) -> dict[str, str]:
         "latency": _latency(contents.trials, contents.experiment.guardrails.latency_ratio),
     }
     charts = [(name, chart) for name, chart in drawn.items() if chart is not None]
-    return {name: _svg(chart, name) for name, chart in charts}
+    return {name: svg_of(chart, name) for name, chart in charts}
 
 
 def label_of(tried: Tried) -> str:
@@ -58,13 +58,13 @@ def _evidence(contents: Contents) -> alt.TopLevelMixin | None:
     x = alt.X("units:Q", title="matured candidate units")
     y = alt.Y("log_e:Q", title="evidence (log e)")
     drawn = (
-        alt.Chart(_data(rows))
+        alt.Chart(data_of(rows))
         .mark_line(strokeWidth=2)
         .encode(x=x, y=y, color=colour, detail="window:N")
     )
     shape = alt.Shape("end:N", title="ended by", scale=_SHAPES)
     marked = (
-        alt.Chart(_data(ends))
+        alt.Chart(data_of(ends))
         .mark_point(filled=True, size=70, opacity=1)
         .encode(x=x, y=y, color=colour, shape=shape)
     )
@@ -94,8 +94,8 @@ def _thresholds(lines: Sequence[Tried]) -> list[alt.Chart]:
         return []
     low, high = f"{needed[0]:.2f}", f"{needed[-1]:.2f}"
     text = f"needed: {low}" if low == high else f"needed: {low} to {high}"
-    rules = _data([{"height": height} for height in dict.fromkeys([needed[0], needed[-1]])])
-    note = _data([{"height": needed[-1], "text": text}])
+    rules = data_of([{"height": height} for height in dict.fromkeys([needed[0], needed[-1]])])
+    note = data_of([{"height": needed[-1], "text": text}])
     y = alt.Y("height:Q")
     return [
         alt.Chart(rules).mark_rule(strokeDash=[6, 4], color="#444").encode(y=y),
@@ -125,7 +125,7 @@ def _shares(contents: Contents) -> alt.TopLevelMixin | None:
         )
     axis, scale = alt.Axis(format="%"), alt.Scale(domain=[0, 1])
     drawn: alt.Chart = (
-        alt.Chart(_data(rows))
+        alt.Chart(data_of(rows))
         .mark_rect()
         .encode(
             x=alt.X("begin:Q", title="minutes since the experiment began"),
@@ -182,7 +182,7 @@ def _intervals(rows: Sequence[Row], title: str, *, axis_format: str) -> alt.TopL
     """A dot with its 95 % interval per variant, and a tick for the baseline at the same time."""
     if not rows:
         return None
-    data = _data(rows)
+    data = data_of(rows)
     y = alt.Y("variant:N", title=None, sort=[str(row["variant"]) for row in rows])
     axis = alt.Axis(format=axis_format, tickCount=8)
     scale = alt.Scale(zero=False)
@@ -215,11 +215,13 @@ def _colour(contents: Contents, names: Sequence[str]) -> alt.Color:
     return alt.Color("variant:N", title="variant", scale=scale, sort=list(names))
 
 
-def _data(rows: Sequence[Row]) -> alt.InlineData:
+def data_of(rows: Sequence[Row]) -> alt.InlineData:
+    """Rows inside the drawing itself."""
     return alt.InlineData(values=[dict(row) for row in rows])
 
 
-def _svg(chart: alt.TopLevelMixin, name: str) -> str:
+def svg_of(chart: alt.TopLevelMixin, name: str) -> str:
+    """A chart as SVG; `name` keeps its ids apart from those of other charts on a page."""
     plain = chart.configure(font="sans-serif", background="white").configure_view(stroke=None)
     svg: str = vl_convert.vegalite_to_svg(plain.to_json(), vl_version="6.4")
     # Ids are unique within one drawing only, and a page holds several.

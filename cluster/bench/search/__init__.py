@@ -1,0 +1,1 @@
+"""Searches compared on surfaces whose truth is known."""

@@ -1,0 +1,1 @@
+"""The search that learns: a model of quality from differences to the concurrent baseline."""

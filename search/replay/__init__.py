@@ -1,0 +1,1 @@
+"""Replays: the loop on virtual time, with outcomes that are known beforehand."""

@@ -1,0 +1,79 @@
+"""Whole replays: the same seed gives the same decisions, and the truth keeps the account."""
+
+import pytest
+
+from engine.errors import ConfigError
+from search.replay.engine import POLICIES, Asked, replay_once
+from search.replay.outcomes import Recorded
+from tests.search.replay.tables import experiment, table
+
+
+def replayed(outcomes, policy="trimtab", requests=60_000, seed=1, **more):
+    asked = Asked(policy=policy, baseline="v0", requests=requests, seed=seed, **more)
+    return replay_once(outcomes, experiment(), asked)
+
+
+def test_the_clearly_best_variant_is_promoted_and_held():
+    result = replayed(table(0.5, 0.45, 0.65, 0.5))
+
+    assert result.final == "v2"
+    assert result.holds_best
+    assert [(one.candidate, one.true_rank, one.is_worse) for one in result.promotions] == [
+        ("v2", 1, False)
+    ]
+    assert result.first_true_promotion == result.promotions[0].at_request == result.reached_at
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_same_seed_gives_the_same_replay(policy):
+    outcomes = table(0.5, 0.52, 0.6)
+
+    assert replayed(outcomes, policy, 20_000) == replayed(outcomes, policy, 20_000)
+
+
+def test_a_slow_variant_is_never_promoted_however_good():
+    result = replayed(table(0.5, 0.7, slower=[1]))
+
+    assert result.promotions == ()
+    assert not result.breached_anchor
+
+
+def test_a_hopeless_field_costs_little():
+    result = replayed(table(0.6, 0.3, 0.3, 0.3))
+
+    assert result.promotions == ()
+    assert result.regret_per_request < 0.005
+
+
+def test_every_promotion_among_equals_is_a_mistake():
+    result = replayed(table(0.5, 0.9), "article", 200_000, aa=True)
+
+    assert result.promotions
+    assert all(one.is_worse for one in result.promotions)
+    assert result.first_true_promotion is None
+
+
+def test_the_articles_rule_promotes_by_luck_where_evidence_does_not():
+    outcomes = table(*[0.6] * 8)
+
+    careless = [replayed(outcomes, "article", 100_000, seed, aa=True) for seed in range(4)]
+    careful = [replayed(outcomes, "trimtab", 100_000, seed, aa=True) for seed in range(4)]
+
+    assert sum(len(one.promotions) for one in careless) >= 4
+    assert sum(len(one.promotions) for one in careful) == 0
+
+
+def test_regret_is_the_distance_from_the_best_feasible_variant():
+    outcomes = table(0.5, 0.7, slower=[1])
+
+    result = replayed(outcomes, requests=4_000)
+
+    assert result.mean_quality > 0.5
+    assert result.regret_per_request == pytest.approx(
+        Recorded(outcomes, baseline="v0", seed=0).truth("v0").quality - result.mean_quality
+    )
+
+
+def test_an_unknown_policy_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match="'luck'; there are: trimtab, article, fixed-z, tpe"):
+        replayed(table(0.5, 0.6), "luck")
