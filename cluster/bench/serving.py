@@ -12,6 +12,7 @@ from ray import serve
 
 from cluster.bench.bare import NAME, PREFIX, bare_app
 from cluster.bench.load import Load, load
+from cluster.bench.rows import Row, compared
 from cluster.head import Profile, free_ports
 from cluster.session import deployed
 from engine.config.workflow import Workflow
@@ -21,7 +22,7 @@ ROUNDS = 2
 
 def bench_serving(
     root: Path, workflow: Workflow, *, profile: Profile, port: int, seconds: float
-) -> dict[str, Any]:
+) -> list[Row]:
     """Measure both, turn about, and take each one's best round.
 
     The workflow's model is replaced by an instant upstream; durable traces stay on.
@@ -44,14 +45,14 @@ def bench_serving(
                 "bare": f"{cluster.url}{PREFIX}",
                 "gateway": f"{cluster.url}/v1/chat/completions",
             }
-            return {"profile": profile, **_rounds(targets, body, seconds)}
+            return _rounds(targets, body, seconds)
     finally:
         upstream.terminate()
         upstream.wait(timeout=10)
         del os.environ["OPENAI_BASE_URL"]
 
 
-def _rounds(targets: Mapping[str, str], body: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+def _rounds(targets: Mapping[str, str], body: Mapping[str, Any], seconds: float) -> list[Row]:
     rows = []
     for connections in (1, 16):
         best: dict[str, Load] = {}
@@ -60,12 +61,13 @@ def _rounds(targets: Mapping[str, str], body: Mapping[str, Any], seconds: float)
                 one = asyncio.run(load(url, body, connections=connections, duration_s=seconds))
                 if name not in best or one.requests_per_s > best[name].requests_per_s:
                     best[name] = one
-        ratio = best["gateway"].requests_per_s / best["bare"].requests_per_s
-        rows.append(
-            {
-                "connections": connections,
-                "ratio": ratio,
-                **{name: one.model_dump() for name, one in best.items()},
-            }
-        )
-    return {"rows": rows}
+        bare, gateway = best["bare"], best["gateway"]
+        what = f"gateway at {connections} connections"
+        for figure, unit, ours, theirs in (
+            ("throughput", "requests/s", gateway.requests_per_s, bare.requests_per_s),
+            ("p50", "ms", gateway.p50_ms, bare.p50_ms),
+            ("p99", "ms", gateway.p99_ms, bare.p99_ms),
+        ):
+            row = Row(id=f"{figure}-{connections}", what=f"{what}, {figure}", value=ours, unit=unit)
+            rows.append(compared(row, theirs))
+    return rows

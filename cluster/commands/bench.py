@@ -1,51 +1,85 @@
-"""`trimtab bench`: speed, always against a peer measured in the same minutes."""
+"""`trimtab bench`: speed and statistics, always against a goal or a peer in the same run."""
 
-import json
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cluster.bench.serving import bench_serving
+from cluster.bench.rows import Row, show_rows
 from cluster.demo.files import WORKFLOW
 from cluster.head import default_profile
 from cluster.options import Json
+from cluster.output import say
 from engine.config.experiment import load_workflow
 from engine.errors import ConfigError
 
+BENCHES = ("serving", "search")
+QUICK_REQUESTS, REQUESTS = 400_000, 2_000_000
+QUICK_REPLICATES, REPLICATES = 4, 32
+
 
 def bench(
-    what: Annotated[str, typer.Argument(help="What to measure: serving.")] = "serving",
+    what: Annotated[str, typer.Argument(help="What to measure: serving or search.")],
     workspace: Annotated[
         Path, typer.Option("--workspace", "-w", help="A folder for the benchmark's own books.")
     ] = Path(".trimtab/bench"),
-    profile: Annotated[str, typer.Option(help="fast (HAProxy) or plain.")] = "",
-    port: Annotated[int, typer.Option(help="The HTTP port, on loopback.")] = 8000,
-    seconds: Annotated[float, typer.Option(help="Length of one round.")] = 5.0,
+    profile: Annotated[str, typer.Option(help="serving: fast (HAProxy) or plain.")] = "",
+    port: Annotated[int, typer.Option(help="serving: the HTTP port, on loopback.")] = 8000,
+    seconds: Annotated[float, typer.Option(help="serving: length of one round.")] = 5.0,
+    replicates: Annotated[
+        int | None, typer.Option(help="search: runs of each method on each surface.", min=2)
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="search: processes.", min=1)] = 2,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="search: begin no more runs after this; a later call goes on."),
+    ] = None,
     *,
+    quick: Annotated[bool, typer.Option("--quick", help="search: small, in minutes.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure the whole gateway against two bare hops on the same cluster.
+    """Measure, print rows with goals and peers, and exit with 1 when a goal is missed.
 
-    Example: trimtab bench serving --json
+    Example: trimtab bench search --quick --json
     """
-    if what != "serving":
-        raise ConfigError(f"there is no benchmark {what!r}; there is: serving")
-    result = bench_serving(
+    started = time.monotonic()
+    if what == "serving":
+        rows = _serving(workspace, profile, port, seconds)
+    elif what == "search":
+        until = None if minutes is None else started + 60.0 * minutes
+        rows = _search(workspace, replicates, jobs, until, quick=quick)
+    else:
+        raise ConfigError(f"there is no benchmark {what!r}; there are: {', '.join(BENCHES)}")
+    if not show_rows(what, rows, time.monotonic() - started, as_json=as_json):
+        raise typer.Exit(1)
+
+
+def _serving(workspace: Path, profile: str, port: int, seconds: float) -> list[Row]:
+    from cluster.bench.serving import bench_serving
+
+    return bench_serving(
         workspace.resolve(),
         load_workflow(WORKFLOW),
         profile="fast" if (profile or default_profile()) == "fast" else "plain",
         port=port,
         seconds=seconds,
     )
-    if as_json:
-        typer.echo(json.dumps(result))
-        return
-    for row in result["rows"]:
-        for name in ("bare", "gateway"):
-            one = row[name]
-            typer.echo(
-                f"{row['connections']:3} connections  {name:8} {one['requests_per_s']:8.0f} "
-                f"requests/s  p50 {one['p50_ms']:6.1f} ms  p99 {one['p99_ms']:6.1f} ms"
-            )
-        typer.echo(f"                 ratio    {row['ratio']:8.2f}")
+
+
+def _search(
+    workspace: Path, replicates: int | None, jobs: int, until: float | None, *, quick: bool
+) -> list[Row]:
+    from cluster.bench.replicates import replicated
+    from cluster.bench.search.compare import replicate, rows, tasks
+
+    count = replicates or (QUICK_REPLICATES if quick else REPLICATES)
+    asked = tasks(count, QUICK_REQUESTS if quick else REQUESTS)
+
+    def progress(done: int, total: int) -> None:
+        if done % 20 == 0 or done == total:
+            say(f"{done} of {total} runs")
+
+    path = workspace / "search.jsonl"
+    found = replicated(path, replicate, asked, jobs=jobs, until=until, progress=progress)
+    return rows(found, marks=not quick)

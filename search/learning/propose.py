@@ -19,11 +19,11 @@ QUALITY_SD = 0.04
 LOG_LATENCY_SD = 0.3
 ERROR_SD = 0.02
 FIT_EVERY = 5
-NEAR, FAR, CLOSER = 384, 64, 96
+NEAR, FAR, CLOSER = 320, 256, 96
 """Proposals weighed: close to what is good, anywhere, and then around the most promising."""
 BEST = 4
 """Rows whose candidates are starting points beside the baseline."""
-FEW = 4
+FEW = 6
 """Rows below which a model would only repeat its prior."""
 TRIES = 200
 REPULSION = 0.9
@@ -106,7 +106,7 @@ class Learner:
         if among is not None:
             pool = [one for one in among if _key(one) not in known]
         elif len(known_rows) < FEW:
-            pool = self._some(lambda: self._draws.mutated(baseline, self._rng), 1, known)
+            pool = self._some(lambda: self._start(baseline), 1, known)
         else:
             pool = self._pool(known_rows, baseline, known)
         if not pool:
@@ -127,9 +127,15 @@ class Learner:
     def _pool(self, rows: Sequence[Row], baseline: Params, known: set[str]) -> list[Params]:
         hopeful = sorted(rows, key=_hope)[-BEST:]
         centres = [baseline] * len(hopeful) + [row.candidate for row in hopeful]
-        near = self._some(lambda: self._close(centres, 1 + int(self._rng.integers(3))), NEAR, known)
+        near = self._some(lambda: self._close(centres, 1 + int(self._rng.integers(4))), NEAR, known)
         far = self._some(lambda: self._draws.random(self._rng), FAR, known)
         return [*near, *far]
+
+    def _start(self, baseline: Params) -> Params:
+        """Before there is anything to learn from: half close to the baseline, half anywhere."""
+        if self._rng.random() < 0.5:
+            return self._draws.mutated(baseline, self._rng)
+        return self._draws.random(self._rng)
 
     def _close(self, centres: Sequence[Params], knobs: int) -> Params:
         centre = centres[int(self._rng.integers(len(centres)))]
