@@ -58,13 +58,26 @@ class Draws:
             if name in self._space.parameters and not self._space.searches(name, settings):
                 continue
             value = params.get(name)
-            fitting[name] = drawn(parameter, rng) if value is None else value
+            known = value is not None and parameter.takes(value)
+            fitting[name] = value if known and value is not None else drawn(parameter, rng)
             settings |= changes_of(self._space, {name: fitting[name]})
         return fitting
 
-    def is_forbidden(self, params: Params) -> bool:
-        """Whether the proposal holds a combination that is never proposed."""
-        return self._space.forbids(changes_of(self._space, params))
+    def params_of(self, settings: Mapping[str, Setting]) -> dict[str, Scalar]:
+        """What a variant's settings amount to as a proposal, where the space could hold them."""
+        params: dict[str, Scalar] = {}
+        for group in self._space.exclusive:
+            params |= {group_name(group): path for path in group if settings.get(path) is True}
+        for path, parameter in self._space.parameters.items():
+            value = settings.get(path)
+            if self._space.searches(path, settings) and parameter.takes(value):
+                assert isinstance(value, bool | int | float | str)
+                params[path] = value
+        return params
+
+    def is_forbidden(self, params: Params, settings: Mapping[str, Setting]) -> bool:
+        """Whether the proposal, over these settings, holds a combination that is never proposed."""
+        return self._space.forbids({**settings, **changes_of(self._space, params)})
 
 
 def drawn(parameter: Parameter, rng: np.random.Generator) -> Scalar:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine.experiment.decide import PRIOR_LIFT, PRIOR_SD, Figures
 from search.scheduler import CLOSING
 
-SHOWN = ("lift", "se", "log_e", "harm_log_e", "latency_ratio")
+SHOWN = ("lift", "se", "log_e", "harm_log_e", "latency_ratio", "latency_log_se")
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,28 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import TPESampler
+from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from ray.tune.search.optuna import OptunaSearch
 
+from engine.config.experiment import Proposer
 from engine.config.paths import Setting
 from engine.config.space import Space
 from engine.errors import ConfigError
 from search.gate import Passage
+from search.learning.propose import Limits
+from search.learning.sampler import ArticleSampler, DifferenceGPSampler, Standing
 from search.space import changes_of, define
 
 OBJECTIVE = "objective"
-NOTED = ("window", "candidate", "cause", "units", "lift", "se", "log_e")
-"""What the study keeps of a trial's last report, as user attributes."""
+NOTED = (
+    *("window", "candidate", "cause", "units", "lift", "se", "log_e"),
+    *("latency_ratio", "latency_log_se"),
+)
+"""What the study keeps of a trial's newest report, as user attributes."""
+INFEASIBLE = 1.0
+"""A constraint's value where it is violated, or was never measured."""
 TRIES = 50
 """Proposals in a row that may be forbidden before the space is called impossible."""
 
@@ -36,15 +44,18 @@ class Study:
     storage: RDBStorage
     startup_trials: int
     seed: int
+    proposer: Proposer = "differences"
+    mde: float = 0.02
 
 
 class TrimtabSearch(OptunaSearch):
-    """Optuna's tree-structured Parzen estimator, made safe for windows of live traffic.
+    """Optuna made safe for windows of live traffic, whichever sampler proposes.
 
     A trial's value is the reported objective of its last look; a trial that measured none is told
     FAIL. Proposals that the space forbids are told FAIL before a window could open. `settings`
     are those of the workflow that is searched, which a forbidden combination may name. `wishes` are
-    proposals that persons ask for; each is made once, before any that the sampler draws.
+    proposals that persons ask for; each is made once, before any that the sampler draws. `standing`
+    tells what a proposal will be held against; without it that is `settings`.
     """
 
     def __init__(
@@ -54,12 +65,14 @@ class TrimtabSearch(OptunaSearch):
         study: Study,
         gate: Callable[[], Passage],
         wishes: Callable[[], list[dict[str, object]]] = list,
+        standing: Callable[[], Standing] | None = None,
     ) -> None:
+        self._standing = standing or functools.partial(Standing, dict(settings))
         super().__init__(
             space=functools.partial(define, space),
             metric=OBJECTIVE,
             mode="max",
-            sampler=sampler_of(study.startup_trials, study.seed),
+            sampler=sampler_of(study, space, self._standing),
             study_name=study.name,
             storage=study.storage,
         )
@@ -96,6 +109,7 @@ class TrimtabSearch(OptunaSearch):
                 own.set_user_attr("trial", trial_id)
                 return proposed
             own.set_user_attr("cause", "forbidden")
+            constrain(own, {}, self._standing().limits)
             self.study.tell(own, state=TrialState.FAIL)
             del self._ot_trials[trial_id]
         raise ConfigError(
@@ -104,9 +118,9 @@ class TrimtabSearch(OptunaSearch):
         )
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """Keep which window the trial has; its value is told once, when it ends."""
+        """Keep the newest figures, from which others learn; the value is told at the end."""
         if trial_id in self._ot_trials and result.get("window"):
-            self._note(trial_id, {"window": result["window"], "candidate": result["candidate"]})
+            self._note(trial_id, {name: result.get(name) for name in NOTED if name != "cause"})
 
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
@@ -119,6 +133,7 @@ class TrimtabSearch(OptunaSearch):
         self._note(trial_id, result or {})
         if self._is_told(own.number):
             return
+        constrain(own, result or {}, self._standing().limits)
         value = (result or {}).get(OBJECTIVE)
         if error or not isinstance(value, float) or not math.isfinite(value):
             self.study.tell(own, state=TrialState.FAIL)
@@ -156,17 +171,44 @@ class TrimtabSearch(OptunaSearch):
         return bool(finished)
 
 
-def sampler_of(startup_trials: int, seed: int) -> TPESampler:
-    """A sampler that knows conditional parameters and trials that are still going on."""
+def sampler_of(
+    study: Study, space: Space, standing: Callable[[], Standing]
+) -> optuna.samplers.BaseSampler:
+    """The named proposer; each knows conditional parameters and trials that are still going on."""
+    if study.proposer == "differences":
+        return DifferenceGPSampler(
+            space,
+            standing,
+            seed=study.seed,
+            mde=study.mde,
+            startup_trials=study.startup_trials,
+        )
+    if study.proposer == "article":
+        return ArticleSampler(space, standing, seed=study.seed)
+    if study.proposer == "random":
+        return RandomSampler(seed=study.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         return TPESampler(
-            n_startup_trials=startup_trials,
+            n_startup_trials=study.startup_trials,
             multivariate=True,
             group=True,
             constant_liar=True,
-            seed=seed,
+            seed=study.seed,
         )
+
+
+def constrain(trial: optuna.Trial, result: Mapping[str, Any], limits: Limits) -> None:
+    """Tell Optuna which guardrails a trial has kept; unmeasured is not kept.
+
+    Optuna takes each constraint once, so this is called when a trial ends.
+    """
+    ratio = result.get("latency_ratio")
+    measured = isinstance(ratio, int | float) and math.isfinite(ratio) and ratio > 0.0
+    latency = math.log(ratio / limits.latency_ratio) if measured and ratio else INFEASIBLE
+    trial.set_constraint("latency", latency)
+    kept = bool(result.get("window")) and result.get("cause") != "errors"
+    trial.set_constraint("errors", 0.0 if kept else INFEASIBLE)
 
 
 def storage_of(root: Path) -> RDBStorage:
@@ -178,6 +220,9 @@ def tell_abandoned(study: optuna.Study, owned: Collection[int] = ()) -> list[int
     """Tell FAIL to running trials that nobody owns; left running they would repel the sampler."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     abandoned = [trial.number for trial in running if trial.number not in owned]
+    for trial in running:
+        if trial.number in abandoned:
+            constrain(optuna.Trial(study, trial._trial_id), {}, Limits())
     for number in abandoned:
         study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
     return abandoned

@@ -27,6 +27,7 @@ from search.opening import lapsed
 from search.outcome import Outcome, outcome_of, windows_of
 from search.scheduler import VerdictScheduler
 from search.searcher import OBJECTIVE, Study, TrimtabSearch, storage_of, tell_abandoned
+from search.standing import Ledger
 from search.trial import Place, trial
 
 ACTOR = "search"
@@ -154,9 +155,12 @@ def _tuner(
             storage=storage_of(root),
             startup_trials=experiment.sampler.startup_trials,
             seed=experiment.seed,
+            proposer=experiment.sampler.name,
+            mde=experiment.objective.mde,
         ),
         Gate(root, experiment.experiment),
         Wishes(root, experiment.experiment),
+        Ledger(root, experiment.experiment),
     )
     return tune.Tuner(
         trainable,

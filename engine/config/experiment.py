@@ -76,10 +76,15 @@ class Ramp(Frozen):
     """Matured candidate units at a step before the next."""
 
 
+Proposer = Literal["differences", "tpe", "article", "random"]
+
+
 class Sampler(Frozen):
     """How settings are suggested."""
 
-    name: Literal["tpe"] = "tpe"
+    name: Proposer = "differences"
+    """`differences` models lifts over the concurrent baseline with their errors; `tpe` is Optuna's,
+    on lifts shrunk by their errors; `article` changes one parameter at random; `random` all."""
     startup_trials: int = Field(6, ge=1)
     """Trials at random before the sampler learns."""
 

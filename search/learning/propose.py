@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from engine.config.parameter import Scalar
+from engine.config.paths import Setting
 from engine.config.space import Space
 from engine.stats.arrays import FloatArray
 from search.draws import Draws, Params
@@ -24,7 +25,6 @@ NEAR, FAR, CLOSER = 320, 256, 96
 BEST = 4
 """Rows whose candidates are starting points beside the baseline."""
 FEW = 6
-"""Rows below which a model would only repeat its prior."""
 TRIES = 200
 REPULSION = 0.9
 FLOOR_SE = 1e-3
@@ -74,7 +74,11 @@ class Learner:
 
     space: Space
     seed: int
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """Of the workflow that is searched: a forbidden combination may name what no search changes."""
     mde: float = 0.02
+    startup: int = FEW
+    """Rows below which a model would only repeat its prior: half a guess nearby, half anywhere."""
     _fitted: int = field(default=-FIT_EVERY, init=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +89,10 @@ class Learner:
         self._quality = Process(groups, sd=QUALITY_SD)
         self._latency = Process(groups, sd=LOG_LATENCY_SD)
         self._errors = Process(groups, sd=ERROR_SD)
+
+    def reseed(self) -> None:
+        """Begin other draws."""
+        self._rng = np.random.default_rng()
 
     def propose(
         self,
@@ -105,13 +113,13 @@ class Learner:
         known_rows = [row for row in rows if row.lift is not None]
         if among is not None:
             pool = [one for one in among if _key(one) not in known]
-        elif len(known_rows) < FEW:
+        elif len(known_rows) < self.startup:
             pool = self._some(lambda: self._start(baseline), 1, known)
         else:
             pool = self._pool(known_rows, baseline, known)
         if not pool:
             return None
-        if len(known_rows) < FEW:
+        if len(known_rows) < self.startup:
             chosen = pool[int(self._rng.integers(len(pool)))]
             return Proposal(dict(chosen), chance=0.1)
         self._fit(known_rows)
@@ -148,7 +156,11 @@ class Learner:
         for _ in range(max(count, TRIES)):
             params = draw()
             key = _key(params)
-            if key not in known and key not in found and not self._draws.is_forbidden(params):
+            if (
+                key not in known
+                and key not in found
+                and not self._draws.is_forbidden(params, self.settings)
+            ):
                 found[key] = params
                 if len(found) == count:
                     break

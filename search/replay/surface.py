@@ -8,18 +8,11 @@ from math import exp
 
 import numpy as np
 
-from engine.config.parameter import (
-    BoolParameter,
-    ChoiceParameter,
-    FloatParameter,
-    IntParameter,
-    Parameter,
-    Scalar,
-)
+from engine.config.parameter import Scalar
 from engine.config.space import Space
-from engine.errors import ConfigError
 from engine.stats.moments import Moments
 from engine.stats.tally import LEVELS
+from search.draws import Draws
 from search.replay.outcomes import Arrived, Truth
 
 Settings = Mapping[str, Scalar]
@@ -74,11 +67,12 @@ class Surface:
         """The highest quality within the latency margin, by random search and then by climbing."""
         rng = np.random.default_rng(seed)
         limit = self.log_latency(self.baseline) + np.log(latency_ratio)
+        space = Draws(self.space)
         best, at = self.quality(self.baseline), dict(self.baseline)
         for draw in range(draws):
-            tried = random_settings(self.space, rng)
+            tried = space.random(rng)
             if draw % 2:
-                tried = mutated(self.space, at, rng, knobs=1 + draw // 2 % 3)
+                tried = space.mutated(at, rng, 1 + draw // 2 % 3)
             quality = self.quality(tried)
             if quality > best and self.log_latency(tried) <= limit:
                 best, at = quality, tried
@@ -105,53 +99,3 @@ class Surface:
 def name_of(settings: Settings) -> str:
     """Settings as a variant's name; equal settings have equal names."""
     return json.dumps(dict(settings), sort_keys=True)
-
-
-def random_settings(space: Space, rng: np.random.Generator) -> dict[str, Scalar]:
-    """Every searched parameter at random; those whose condition does not hold are left out."""
-    settings: dict[str, Scalar] = {}
-    for path in space.ordered():
-        if space.searches(path, settings):
-            settings[path] = drawn(space.parameters[path], rng)
-    return settings
-
-
-def mutated(
-    space: Space, settings: Settings, rng: np.random.Generator, *, knobs: int = 1
-) -> dict[str, Scalar]:
-    """The settings with this many parameters at other values."""
-    changed = dict(settings)
-    searched = [path for path in space.ordered() if path in changed]
-    for path in rng.permutation(np.array(searched))[:knobs]:
-        before = changed[str(path)]
-        while changed[str(path)] == before:
-            changed[str(path)] = drawn(space.parameters[str(path)], rng)
-    return _fitting(space, changed, rng)
-
-
-def drawn(parameter: Parameter, rng: np.random.Generator) -> Scalar:
-    """One value of a parameter, evenly on its own scale."""
-    match parameter:
-        case FloatParameter(low=low, high=high, log=log):
-            return float(
-                np.exp(rng.uniform(np.log(low), np.log(high))) if log else rng.uniform(low, high)
-            )
-        case IntParameter(low=low, high=high, log=True):
-            return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))))
-        case IntParameter(low=low, high=high, step=step):
-            return low + step * int(rng.integers((high - low) // step + 1))
-        case ChoiceParameter(choices=choices):
-            return choices[int(rng.integers(len(choices)))]
-        case BoolParameter():
-            return bool(rng.integers(2))
-    raise ConfigError(f"no draw for {parameter!r}")
-
-
-def _fitting(space: Space, settings: Settings, rng: np.random.Generator) -> dict[str, Scalar]:
-    """Leave out what is no longer searched, and draw what now is."""
-    fitting: dict[str, Scalar] = {}
-    for path in space.ordered():
-        if space.searches(path, fitting):
-            known = settings.get(path)
-            fitting[path] = drawn(space.parameters[path], rng) if known is None else known
-    return fitting

@@ -14,6 +14,7 @@ KEYS = {
     "log_e",
     "harm_log_e",
     "latency_ratio",
+    "latency_log_se",
     "objective",
     "action",
     "cause",

@@ -32,9 +32,10 @@ class Passes:
         return self.passage
 
 
-def search_in(root, *, gate=None, space=None, name="docs-qa"):
+def search_in(root, *, gate=None, space=None, name="docs-qa", proposer="differences"):
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = Study(name=name, storage=storage_of(root), startup_trials=3, seed=1)
+    storage = storage_of(root)
+    study = Study(name=name, storage=storage, startup_trials=3, seed=1, proposer=proposer)
     spaces = Space.model_validate(space or SPACE)
     return TrimtabSearch(spaces, settings_of(WORKFLOW), study, gate or Passes())
 
@@ -102,7 +103,7 @@ def test_a_proposal_is_what_its_optuna_trial_drew(tmp_path):
 
 
 def test_forbidden_combinations_never_open_a_window(tmp_path):
-    search = search_in(tmp_path)
+    search = search_in(tmp_path, proposer="tpe")
     spaces = Space.model_validate(SPACE)
 
     proposed = [changes_of(spaces, search.suggest(str(number))) for number in range(12)]
@@ -111,6 +112,44 @@ def test_forbidden_combinations_never_open_a_window(tmp_path):
     rejected = [one for one in search.study.trials if one.user_attrs.get("cause") == "forbidden"]
     assert rejected
     assert {one.state for one in rejected} == {TrialState.FAIL}
+
+
+@pytest.mark.parametrize("proposer", ["differences", "tpe", "article", "random"])
+def test_every_proposer_learns_from_running_trials_and_ends_each(tmp_path, proposer):
+    search = search_in(tmp_path, proposer=proposer)
+
+    for number in range(8):
+        assert search.suggest(str(number)) is not None
+        search.on_trial_result(str(number), last(lift=0.01 * number, latency_ratio=1.1))
+        if number >= 2:
+            search.on_trial_complete(str(number - 2), last(latency_ratio=1.3))
+
+    running = [one for one in search.study.trials if one.state == TrialState.RUNNING]
+    assert [one.user_attrs["lift"] for one in running] == pytest.approx([0.06, 0.07])
+    ended = [one for one in accepted(search) if one.state == TrialState.COMPLETE]
+    assert len(ended) == 6
+    assert all(one.constraints["latency"] > 0.0 for one in ended)
+    assert all(one.constraints["errors"] == 0.0 for one in ended)
+
+
+def test_an_unmeasured_guardrail_is_told_as_violated(tmp_path):
+    search = search_in(tmp_path)
+    search.suggest("a")
+
+    search.on_trial_complete("a", last(latency_ratio=math.nan, cause="errors"))
+
+    (own,) = accepted(search)
+    assert own.constraints == {"latency": 1.0, "errors": 1.0}
+
+
+def test_the_proposer_that_learns_forbids_by_itself(tmp_path):
+    search = search_in(tmp_path)
+    spaces = Space.model_validate(SPACE)
+
+    proposed = [changes_of(spaces, search.suggest(str(number))) for number in range(12)]
+
+    assert not any(spaces.forbids(changes) for changes in proposed)
+    assert len(search.study.trials) == 12
 
 
 def test_a_space_that_forbids_everything_is_refused(tmp_path):

@@ -1,11 +1,15 @@
 """Ways to name the next candidate on a surface, from blind to Bayesian."""
 
+import warnings
+
 import numpy as np
 import optuna
+from optuna.exceptions import ExperimentalWarning
 
 from engine.config.parameter import Scalar
+from search.draws import Draws
 from search.replay.proposing import Place
-from search.replay.surface import Surface, mutated, name_of, random_settings
+from search.replay.surface import Surface, name_of
 from search.space import define
 
 FRESH = 200
@@ -17,6 +21,7 @@ class RandomSettings:
 
     def __init__(self, surface: Surface, seed: int) -> None:
         self._surface = surface
+        self._draws = Draws(surface.space)
         self._rng = np.random.default_rng(seed)
 
     def propose(self, place: Place) -> str | None:
@@ -28,14 +33,14 @@ class RandomSettings:
         return None
 
     def _drawn(self, baseline: str) -> dict[str, Scalar]:
-        return random_settings(self._surface.space, self._rng)
+        return self._draws.random(self._rng)
 
 
 class OneKnob(RandomSettings):
     """The baseline with one parameter at another value: the original article's mutator."""
 
     def _drawn(self, baseline: str) -> dict[str, Scalar]:
-        return mutated(self._surface.space, self._surface.settings(baseline), self._rng)
+        return self._draws.mutated(self._surface.settings(baseline), self._rng)
 
 
 class RawTpe:
@@ -44,10 +49,10 @@ class RawTpe:
     def __init__(self, surface: Surface, seed: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._surface = surface
-        self._study = optuna.create_study(
-            direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True),
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
+        self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._asked: dict[str, optuna.Trial] = {}
         self._told = 0
 

@@ -2,36 +2,18 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cluster.bench.search.surfaces import SURFACES
 from engine.stats.tally import LEVELS
-from search.replay.surface import mutated, name_of, random_settings
+from search.draws import Draws
+from search.replay.surface import name_of
 
 surfaces = pytest.mark.parametrize("surface", SURFACES.values(), ids=SURFACES)
 
 
-def lawful(surface, settings):
-    expected = {path for path in surface.space.ordered() if surface.space.searches(path, settings)}
-    values = all(surface.space.parameters[path].takes(value) for path, value in settings.items())
-    return settings.keys() == expected and values
-
-
-@surfaces
-@given(seed=st.integers(0, 2**32 - 1))
-def test_random_settings_and_mutations_are_lawful(surface, seed):
-    rng = np.random.default_rng(seed)
-    settings = random_settings(surface.space, rng)
-
-    assert lawful(surface, settings)
-    assert lawful(surface, mutated(surface.space, settings, rng, knobs=2))
-    assert mutated(surface.space, settings, rng) != settings
-
-
 @surfaces
 def test_every_baseline_starts_at_three_fifths(surface):
-    assert lawful(surface, surface.baseline)
+    assert Draws(surface.space).params_of(surface.baseline) == surface.baseline
     assert surface.quality(surface.baseline) == pytest.approx(0.6)
 
 
