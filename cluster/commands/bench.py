@@ -14,13 +14,13 @@ from cluster.output import say
 from engine.config.experiment import load_workflow
 from engine.errors import ConfigError
 
-BENCHES = ("serving", "search")
+BENCHES = ("serving", "statistics", "search")
 QUICK_REQUESTS, REQUESTS = 400_000, 2_000_000
 QUICK_REPLICATES, REPLICATES = 4, 32
 
 
 def bench(
-    what: Annotated[str, typer.Argument(help="What to measure: serving or search.")],
+    what: Annotated[str, typer.Argument(help="What to measure: serving, statistics or search.")],
     workspace: Annotated[
         Path, typer.Option("--workspace", "-w", help="A folder for the benchmark's own books.")
     ] = Path(".trimtab/bench"),
@@ -30,13 +30,15 @@ def bench(
     replicates: Annotated[
         int | None, typer.Option(help="search: runs of each method on each surface.", min=2)
     ] = None,
-    jobs: Annotated[int, typer.Option(help="search: processes.", min=1)] = 2,
+    jobs: Annotated[int, typer.Option(help="statistics, search: processes.", min=1)] = 2,
+    only: Annotated[str, typer.Option(help="statistics: scenarios, as in B8,B9.")] = "",
+    seed: Annotated[int, typer.Option(help="statistics: what every die begins with.", min=0)] = 1,
     minutes: Annotated[
         float | None,
         typer.Option(help="search: begin no more runs after this; a later call goes on."),
     ] = None,
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="search: small, in minutes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Small, in minutes.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure, print rows with goals and peers, and exit with 1 when a goal is missed.
@@ -46,6 +48,8 @@ def bench(
     started = time.monotonic()
     if what == "serving":
         rows = _serving(workspace, profile, port, seconds)
+    elif what == "statistics":
+        rows = _statistics(only, jobs, seed, quick=quick)
     elif what == "search":
         until = None if minutes is None else started + 60.0 * minutes
         rows = _search(workspace, replicates, jobs, until, quick=quick)
@@ -65,6 +69,16 @@ def _serving(workspace: Path, profile: str, port: int, seconds: float) -> list[R
         port=port,
         seconds=seconds,
     )
+
+
+def _statistics(only: str, jobs: int, seed: int, *, quick: bool) -> list[Row]:
+    from cluster.bench.statistics.run import SCENARIOS, run
+
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    unknown = [name for name in names if name not in SCENARIOS]
+    if unknown:
+        raise ConfigError(f"--only: no scenario {unknown[0]!r}; there are: {', '.join(SCENARIOS)}")
+    return run(names, quick=quick, jobs=jobs, seed=seed, progress=lambda name: say(f"{name} done"))
 
 
 def _search(

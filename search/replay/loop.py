@@ -17,6 +17,7 @@ from engine.experiment.entries import (
     Decision,
     ExperimentStarted,
     Installed,
+    Nominated,
     Promoted,
     Reallocated,
     RolledBack,
@@ -75,6 +76,8 @@ class Loop:
         self._trials = 0
         self._looks = 0
         self._bounds: dict[str, float] = {}
+        self.nominated: list[tuple[int, str]] = []
+        """(requests so far, candidate) of every nomination."""
         self._state = State()
         self._append(
             Installed(workflow=WORKFLOW, baseline=self._variant(track.baseline), workflow_config={})
@@ -248,6 +251,8 @@ class Loop:
         if not isinstance(decision, WindowClosed):
             self._step = Cells()
         log_e = figures.get("log_e")
+        if isinstance(decision, Nominated):
+            self.nominated.append((self._track.requests, self._names[decision.candidate]))
         if isinstance(decision, Promoted):
             self._track.promote(self._names[decision.after], log_e)
         elif isinstance(decision, RolledBack):
