@@ -157,6 +157,12 @@ def _better(figures: Figures, alpha: float | None) -> str:
 
 
 def _worse(figures: Figures) -> str:
+    if "regression_log_e" in figures:
+        return (
+            f"Its promotion was a mistake. {compared(figures)} The evidence that it is worse than "
+            f"the former baseline is {odds(figures.get('mistake_log_e'))}; {odds(HARM_LOG_E)} is "
+            "enough."
+        )
     return (
         f"It did harm. {compared(figures)} The evidence that it is worse by more than a point is "
         f"{odds(figures.get('harm_log_e'))}; {odds(HARM_LOG_E)} stops."

@@ -91,8 +91,11 @@ def decide_step(
 
 
 def decide_holdback(figures: Figures) -> Verdict:
-    """The verdict on a promotion, from the former baseline's concurrent traffic."""
-    worse = figures["harm_log_e"]
+    """The verdict on a promotion, from the former baseline's concurrent traffic.
+
+    A promoted variant that is worse by anything was a mistake: no margin is given here.
+    """
+    worse = figures["mistake_log_e"]
     if worse is not None and worse >= HARM_LOG_E:
         reason = f"the promoted variant is worse than the one before: log e {worse:.2f}"
         return _verdict("rollback", "harm", reason, figures)

@@ -103,6 +103,7 @@ def _quality(tallies: Sequence[Tally], rules: Rules, *, bounds: bool) -> Figures
         # A missing score stands at the centre and moves no bet: both readings give this evidence.
         "log_e": log_e(tallies, f=rules.f0, bets=bets),
         "harm_log_e": harm_log_e(tallies, f=rules.f0),
+        "mistake_log_e": log_e(tallies, f=rules.f0, bets=bets, mirrored=True),
         "missing_log_e": rating_log_e(tallies, f=RATED),
         **dict.fromkeys(_ESTIMATES),
     }

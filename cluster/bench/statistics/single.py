@@ -190,12 +190,9 @@ def of_rollback(runs: int, seed: int) -> list[Row]:
     odds = Odds(pi=0.9, mirrored=True)
     worse = candidate_units_to(odds, (BASE - 0.04, BASE), Runs(runs, seed, 200_000, batch=100))
     equal = candidate_units_to(odds, (BASE, BASE), Runs(runs, seed, 108_000, batch=400))
-    guarded = Odds(pi=0.9, bets=HARM, m=0.01, mirrored=True)
-    late = candidate_units_to(guarded, (BASE - 0.04, BASE), Runs(runs, seed, 200_000, batch=100))
     return [
         median("B12", "rollback at -4 points", worse / 0.9, 11_000, "live requests"),
         rate("B12", "false rollback within 120 000", ~np.isnan(equal), 0.05),
-        median("B12", "rollback past a point of margin", late / 0.9, None, "live requests"),
     ]
 
 

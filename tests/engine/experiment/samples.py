@@ -27,6 +27,7 @@ PROVED = {
     "error_log_e": -1.0,
     "log_e": 9.0,
     "harm_log_e": -20.0,
+    "mistake_log_e": -20.0,
     "missing_log_e": -3.0,
     "lift": 0.1,
     "se": 0.02,

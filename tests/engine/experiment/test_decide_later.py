@@ -90,7 +90,7 @@ def test_a_promotion_stands_until_it_is_proved_worse():
 @pytest.mark.parametrize(
     ("flaw", "cause"),
     [
-        ({"harm_log_e": HARM_LOG_E}, "harm"),
+        ({"mistake_log_e": HARM_LOG_E}, "harm"),
         ({"error_log_e": ERROR_LOG_E}, "errors"),
         ({"regression_log_e": REGRESSION_LOG_E}, "regression"),
     ],
@@ -105,7 +105,7 @@ def test_a_promotion_that_is_proved_worse_is_rolled_back(flaw, cause):
 
 
 def test_an_unmeasured_holdback_rolls_nothing_back():
-    unmeasured = figures(harm_log_e=None, error_log_e=None, regression_log_e=None)
+    unmeasured = figures(mistake_log_e=None, error_log_e=None, regression_log_e=None)
 
     assert decide_holdback(unmeasured).action == "continue"
 
