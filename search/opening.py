@@ -107,7 +107,7 @@ def ended_with(window: Window) -> Over:
     return Over("stop" if action == "rollback" else action, verdict.cause, window)
 
 
-def level_of(workflow: WorkflowState, experiment: ExperimentState, alpha: float) -> float:
+def level_of(workflow: WorkflowState, known: ExperimentState, experiment: Experiment) -> float:
     """The level of the experiment's next trial.
 
     Windows that continue an earlier one of the same pair spend nothing.
@@ -115,9 +115,9 @@ def level_of(workflow: WorkflowState, experiment: ExperimentState, alpha: float)
     Raises:
         ConfigError: The budget is spent.
     """
-    launched = [workflow.windows[id_] for id_ in experiment.windows]
+    launched = [workflow.windows[id_] for id_ in known.windows]
     spent = [Spent(window.alpha, 0) for window in launched if not window.continues]
-    return next_alpha(spent, alpha=alpha)
+    return next_alpha(spent, alpha=experiment.alpha, horizon=experiment.windows.max_trials)
 
 
 def baseline_mean(
@@ -195,7 +195,7 @@ def _opened(
         baseline=workflow.baseline,
         share=share,
         lane=share,
-        alpha=level_of(workflow, known, proposal.experiment.alpha),
+        alpha=level_of(workflow, known, proposal.experiment),
         f0=proposal.f0,
         lease_s=windows.lease_s,
         measured=proposal.measured,

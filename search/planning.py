@@ -126,11 +126,14 @@ def planned(
     )
 
 
-def alpha_of(trial: int, alpha: float) -> float:
-    """The level of the experiment's trial of this number, counted from 1, without a promotion."""
+def alpha_of(trial: int, alpha: float, trials: int) -> float:
+    """The level of the experiment's trial of this number, counted from 1, without a promotion.
+
+    `trials` is how many there will be at most.
+    """
     spent: list[Spent] = []
     while True:
-        level = next_alpha(spent, alpha=alpha)
+        level = next_alpha(spent, alpha=alpha, horizon=trials)
         if len(spent) + 1 == trial:
             return level
         spent.append(Spent(level, 0))
@@ -161,7 +164,7 @@ class _Planner:
 
     def level(self, trial: int) -> Level:
         """What the trial of this number takes."""
-        alpha = alpha_of(trial, self._experiment.alpha)
+        alpha = alpha_of(trial, self._experiment.alpha, self._experiment.windows.max_trials)
         units = self._crossings(alpha)
         median, p90 = (float(one) for one in np.quantile(units, [0.5, 0.9], method="higher"))
         return Level(
@@ -177,7 +180,7 @@ class _Planner:
 
     def chances(self) -> Chances:
         """How the chance of a proof grows from the first promotion that is allowed."""
-        alpha = alpha_of(1, self._experiment.alpha)
+        alpha = alpha_of(1, self._experiment.alpha, self._experiment.windows.max_trials)
         at = np.linspace(self._experiment.windows.min_units, self._longest(alpha) / 2.0, POINTS)
         units = np.sort(self._crossings(alpha))
         return Chances(

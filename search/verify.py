@@ -113,7 +113,7 @@ def opening_mismatch(state: State, decision: WindowOpened, facts: Facts) -> str 
     workflow = state.workflow(decision.workflow)
     try:
         experiment = Experiment.model_validate(known.config)
-        level = level_of(workflow, known, experiment.alpha)
+        level = level_of(workflow, known, experiment)
         if not _is_close(decision.alpha, level):
             return f"alpha is recorded as {decision.alpha!r}; the budget gives {level!r}"
         if decision.measured is None:

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 
 from engine.errors import ConfigError
 
+EVEN_UP_TO = 32
+"""Trials: with more, an even part of the budget asks more of each than a fading one of most."""
+ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Spent:
@@ -31,11 +35,22 @@ def next_alpha(
     omega: float = 1.0 / 16.0,
     prior: float = 1.0,
     promotions: int = 0,
+    horizon: int | None = None,
 ) -> float:
     """Return the level of the next trial; it promotes at E >= 1 / level.
 
     ``omega`` is the part of what remains that a trial takes, and ``prior`` in [1/4, 4] what is
-    hoped of this one, fixed before its first unit.
+    hoped of this one, fixed before its first unit. ``horizon`` is how many trials there will be at
+    most: up to 32 share the budget evenly, which asks less of all but the first few. The nats that
+    a trial needs at alpha = 0.05:
+
+    ========  =====  =====  =====  =====  =====
+    trial         1      4      8     16     32
+    geometric  5.77   5.96   6.22   6.74   7.77
+    even, 8    5.08   5.08   5.08
+    even, 16   5.77   5.77   5.77   5.77
+    even, 32   6.46   6.46   6.46   6.46   6.46
+    ========  =====  =====  =====  =====  =====
 
     Raises:
         ConfigError: A figure is out of range, or nothing remains.
@@ -49,7 +64,11 @@ def next_alpha(
     left = remaining(spent, alpha=alpha)
     if left == 0.0:
         raise ConfigError(f"the alpha budget of {alpha} is spent after {len(spent)} trials")
-    return omega * prior * left * (promotions + 1)
+    even = 0.0 if horizon is None or horizon > EVEN_UP_TO else prior * alpha / horizon
+    # Hopes above 1 may use an even budget up early; what remains is then taken part by part.
+    fits = 0.0 < even <= left * (1.0 + ROUNDING)
+    taken = min(even, left) if fits else omega * prior * left
+    return taken * (promotions + 1)
 
 
 def remaining(spent: Sequence[Spent], *, alpha: float) -> float:

@@ -17,6 +17,8 @@ from engine.experiment.entries import Decision, ExperimentStarted, Installed
 from engine.experiment.split import assign, epoch_of
 from engine.experiment.state import WorkflowState
 from engine.experiment.variant import variant_of
+from engine.experiment.window import Window
+from engine.stats.alpha import Spent, next_alpha
 from search.books import Decisions, FactsFollower
 from search.life import Life, World
 
@@ -212,3 +214,10 @@ class Stage:
 
 
 __all__ = ["BEGIN", "WORKFLOW", "Stage", "experiment_of", "settings_of"]
+
+
+def next_level(stage: Stage, *before: Window) -> float:
+    """The level of the next trial after these windows."""
+    spent = [Spent(window.alpha, 0) for window in before]
+    trials = stage.experiment.windows.max_trials
+    return next_alpha(spent, alpha=stage.experiment.alpha, horizon=trials)

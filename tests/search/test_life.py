@@ -5,9 +5,8 @@ import pytest
 from engine.experiment.entries import ExperimentEnded, Promoted, WindowClosed
 from engine.experiment.variant import configured
 from engine.experiment.verdict import Verdict
-from engine.stats.alpha import Spent, next_alpha
 from search.life import SEATED_WITHIN_S
-from tests.search.stage import BEGIN, WORKFLOW, Stage, experiment_of
+from tests.search.stage import BEGIN, WORKFLOW, Stage, experiment_of, next_level
 
 
 def candidate_hash(stage: Stage, trial: str = "a") -> str:
@@ -57,7 +56,7 @@ def test_a_window_carries_the_baselines_mean_and_the_next_level_of_the_budget(st
 
     (window,) = stage.workflow.open_windows
     assert window.f0 == pytest.approx(0.7, abs=0.05)
-    assert window.alpha == next_alpha([], alpha=stage.experiment.alpha)
+    assert window.alpha == next_level(stage)
     assert (window.share, window.lane, window.lease_s) == (200_000, 200_000, 10.0)
 
 
@@ -74,7 +73,7 @@ def test_each_launch_takes_its_part_of_the_budget(stage):
 
     first, second = stage.workflow.open_windows
 
-    assert second.alpha == next_alpha([Spent(first.alpha, 0)], alpha=stage.experiment.alpha)
+    assert second.alpha == next_level(stage, first)
 
 
 def test_the_candidate_is_the_baseline_with_the_proposed_settings(stage):

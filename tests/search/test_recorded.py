@@ -67,7 +67,9 @@ def test_candidates_are_tried_until_they_or_the_units_run_out():
 def test_each_copy_takes_its_own_part_of_the_alpha_budget():
     spent: list[Spent] = []
     for window in search(2).windows:
-        assert window.alpha == pytest.approx(next_alpha(spent, alpha=EXPERIMENT.alpha))
+        assert window.alpha == pytest.approx(
+            next_alpha(spent, alpha=EXPERIMENT.alpha, horizon=EXPERIMENT.windows.max_trials)
+        )
         spent.append(Spent(window.alpha, 0))
 
 

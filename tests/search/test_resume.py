@@ -1,6 +1,6 @@
 from engine.experiment.entries import WindowClosed
 from engine.experiment.verdict import Verdict
-from engine.stats.alpha import Spent, next_alpha
+from tests.search.stage import next_level
 
 
 def last(life):
@@ -50,7 +50,7 @@ def test_continuing_spends_nothing(stage):
 
     first, _, third = stage.workflow.windows.values()
 
-    assert third.alpha == next_alpha([Spent(first.alpha, 0)], alpha=stage.experiment.alpha)
+    assert third.alpha == next_level(stage, first)
 
 
 def test_a_trial_whose_verdict_is_recorded_repeats_it_without_a_new_window(stage):

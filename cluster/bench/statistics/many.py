@@ -145,15 +145,21 @@ def _nominations(qualities: Sequence[float], requests: int, seed: int) -> list[t
     """Who was nominated and when; it ends with the first."""
     arms = Arms(qualities)
     track = Track(arms, "v0", best=max(qualities), latency_ratio=1.2)
-    loop = Loop(arms, _rules(), Shuffled(arms.variants, seed), track, seed)
+    loop = Loop(arms, _rules(len(qualities) - 1), Shuffled(arms.variants, seed), track, seed)
     while track.requests < requests and not loop.nominated:
         loop.receive(BATCH)
     return loop.nominated
 
 
-def _rules() -> Experiment:
-    """Eight windows of 5 %, never more than 40 % together."""
-    windows = {"concurrent": 8, "exploration_cap": 0.4, "boost_cap": 0.4, "max_units": 100_000}
+def _rules(trials: int) -> Experiment:
+    """Eight windows of 5 %, never more than 40 % together, and as many trials as there are."""
+    windows = {
+        "concurrent": 8,
+        "exploration_cap": 0.4,
+        "boost_cap": 0.4,
+        "max_units": 100_000,
+        "max_trials": trials,
+    }
     usual = experiment()
     return usual.model_copy(update={"windows": usual.windows.model_copy(update=windows)})
 

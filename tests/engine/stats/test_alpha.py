@@ -77,3 +77,35 @@ def test_a_spent_budget_opens_no_trial():
 def test_figures_that_could_overspend_are_refused(figures):
     with pytest.raises(ConfigError):
         next_alpha([], **figures)
+
+
+@pytest.mark.parametrize(("horizon", "nats"), [(8, 5.08), (16, 5.77), (32, 6.46)])
+def test_few_trials_share_the_budget_evenly(horizon, nats):
+    spent = []
+    for _ in range(horizon):
+        level = next_alpha(spent, alpha=0.05, horizon=horizon)
+        assert math.log(1.0 / level) == pytest.approx(nats, abs=0.005)
+        spent.append(Spent(level, 0))
+
+    assert remaining(spent, alpha=0.05) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_many_trials_take_their_part_of_what_remains():
+    assert next_alpha([], alpha=0.05, horizon=33) == next_alpha([], alpha=0.05)
+
+
+def test_an_even_budget_used_up_early_is_taken_part_by_part():
+    spent = [Spent(0.049, 0)]
+
+    assert next_alpha(spent, alpha=0.05, horizon=8) == pytest.approx(0.001 / 16)
+
+
+@given(st.lists(st.floats(0.25, 4.0), max_size=60), st.integers(1, 40))
+def test_no_horizon_and_no_hope_overspends(priors, horizon):
+    spent = []
+    for prior in priors:
+        if remaining(spent, alpha=0.05) == 0.0:
+            break
+        spent.append(Spent(next_alpha(spent, alpha=0.05, prior=prior, horizon=horizon), 0))
+
+    assert sum(one.alpha for one in spent) <= 0.05 * (1.0 + 1e-9)
