@@ -39,8 +39,9 @@ unit: ## laws that need no cluster, with full branch coverage of the statistics
 e2e: ## the three paths and the faults, on a real cluster
 	$(BIN)/pytest -m serve
 
-bench: install ## the gateway against two bare hops
+bench: install ## the gateway against two bare hops, and the method's promises
 	$(BIN)/trimtab bench serving
+	$(BIN)/trimtab bench statistics --quick
 
 clean: ## remove what was built, but not the workspaces
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

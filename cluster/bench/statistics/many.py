@@ -91,7 +91,7 @@ def campaign(runs: int, seed: int) -> list[Row]:
 
 def endless(runs: int, seed: int) -> list[Row]:
     """B3: 100 experiments of 32 trials, all of equals, one after another for ever."""
-    highest = _highest(2_000, seed)
+    highest = _highest(200 * runs, seed)
     rng = np.random.default_rng(seed)
     per_experiment, any_at_all = [], []
     for _ in range(runs):
