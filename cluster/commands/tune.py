@@ -13,6 +13,7 @@ from cluster.demo.story import chunk_sizes
 from cluster.options import Json, Workspace
 from cluster.session import build_indexes, connect
 from engine.config.experiment import load_experiment
+from search.direction import directed
 from search.tuner import tune_experiment
 
 
@@ -23,14 +24,18 @@ def tune(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the trials that a dead driver left.")
     ] = False,
+    only: Annotated[
+        str, typer.Option(help="Search only these parameters: paths or patterns, with commas.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Search an experiment's space on live traffic and nominate what is proved better.
 
-    Example: trimtab tune configs/demo/experiment.yaml
+    Example: trimtab tune configs/demo/experiment.yaml --only llm.temperature,rag.*
     """
     root = workspace.resolve()
-    loaded = load_experiment(experiment)
+    patterns = [pattern.strip() for pattern in only.split(",") if pattern.strip()]
+    loaded = directed(load_experiment(experiment), patterns)
     connect(root)
     build_indexes(root, chunk_sizes(loaded))
     try:
