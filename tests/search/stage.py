@@ -200,6 +200,8 @@ class Stage:
                     "variant": variant,
                     "duration_s": float(self._rng.lognormal(-2.0, 0.3)),
                     "overhead_s": 0.001,
+                    "question": f"What is {trace}?",
+                    "answer": f"It is {trace}.",
                     "status": "ok",
                     "error": "",
                     "writer": "gateway",
