@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from engine.experiment.decide import PRIOR_LIFT, PRIOR_SD, Figures
+from engine.experiment.decide import Figures
+from engine.stats.allocation import posterior
 from search.scheduler import CLOSING
 
 SHOWN = ("lift", "se", "log_e", "harm_log_e", "latency_ratio", "latency_log_se")
@@ -49,8 +50,7 @@ def objective(figures: Figures) -> float | None:
     lift, se = figures.get("lift"), figures.get("se")
     if lift is None or not se:
         return None
-    precision = 1.0 / PRIOR_SD**2 + 1.0 / se**2
-    return (PRIOR_LIFT / PRIOR_SD**2 + lift / se**2) / precision
+    return posterior(lift, se).mean
 
 
 def _or_nan(figure: float | None) -> float:

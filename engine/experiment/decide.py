@@ -1,7 +1,7 @@
 """From figures to a verdict: integrity, then safety, then evidence, then approval."""
 
 from collections.abc import Iterator
-from math import log, sqrt
+from math import log
 from typing import NamedTuple
 
 from scipy.special import ndtr
@@ -20,6 +20,7 @@ from engine.experiment.rules import (
     SegmentRule,
 )
 from engine.experiment.verdict import Cause, Verdict
+from engine.stats.allocation import posterior
 
 __all__ = [
     "ERROR_LOG_E",
@@ -36,9 +37,6 @@ __all__ = [
     "decide_step",
     "figures_of",
 ]
-
-PRIOR_LIFT = -0.01
-PRIOR_SD = 0.03
 
 
 class Guardrail(NamedTuple):
@@ -266,9 +264,7 @@ def chance_of_lift(figures: Figures, lift: float) -> float | None:
     measured, se = figures["lift"], figures["se"]
     if measured is None or se is None or se == 0.0:
         return None
-    weight = PRIOR_SD**2 / (PRIOR_SD**2 + se**2)
-    mean = PRIOR_LIFT + weight * (measured - PRIOR_LIFT)
-    return float(ndtr((mean - lift) / (se * sqrt(weight))))
+    return posterior(measured, se).chance_above(lift)
 
 
 def _verdict(action: str, cause: str, reason: str, figures: Figures) -> Verdict:

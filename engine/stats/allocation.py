@@ -9,6 +9,9 @@ from scipy.special import ndtr
 
 from engine.stats.arrays import FloatArray
 
+PRIOR_LIFT = -0.01
+PRIOR_SD = 0.03
+"""What a random change of settings does to the score: a normal with this mean and spread."""
 MIN_SHARE = 0.005
 """Of live traffic: an open candidate never has less."""
 ENOUGH_UNITS = 400
@@ -32,7 +35,11 @@ class Posterior:
 
 
 def posterior(
-    lift: float | None, se: float | None, *, prior_mean: float = -0.01, prior_sd: float = 0.03
+    lift: float | None,
+    se: float | None,
+    *,
+    prior_mean: float = PRIOR_LIFT,
+    prior_sd: float = PRIOR_SD,
 ) -> Posterior:
     """The belief after an estimate and its standard error; without either it is the prior."""
     if lift is None or se is None:

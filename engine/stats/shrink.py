@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.stats.allocation import PRIOR_LIFT, PRIOR_SD
 from engine.stats.estimate import Estimate
 
-PRIOR_LIFT = -0.01
-PRIOR_SD = 0.03
 ENOUGH_TRIALS = 3
 
 

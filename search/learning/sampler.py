@@ -22,6 +22,7 @@ from engine.config.parameter import (
     FloatParameter,
     IntParameter,
     Parameter,
+    Scalar,
 )
 from engine.config.paths import Setting
 from engine.config.space import Space
@@ -42,13 +43,47 @@ class Standing:
     """What earlier promotions have left of the guardrails."""
 
 
-class DifferenceGPSampler(BaseSampler):
+class _OfSpace(BaseSampler):
+    """A sampler that proposes whole settings of one space against the present baseline.
+
+    What it does not propose, such as a parameter of a condition that it left out, is drawn at
+    random.
+    """
+
+    def __init__(self, space: Space, standing: Callable[[], Standing], seed: int) -> None:
+        self._draws = Draws(space)
+        self._standing = standing
+        self._independent = RandomSampler(seed)
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Every parameter of the space."""
+        return {name: distribution(one) for name, one in self._draws.parameters.items()}
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """A value at random."""
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def _against(self, study: Study, trial: FrozenTrial, standing: Standing) -> dict[str, Scalar]:
+        """The baseline as a proposal, noted on the trial that will be held against it."""
+        baseline = self._draws.params_of(standing.settings)
+        study._storage.set_trial_user_attr(trial._trial_id, AGAINST, baseline)
+        return baseline
+
+
+class DifferenceGPSampler(_OfSpace):
     """Proposes where an improvement over the present baseline is most to be expected.
 
     It learns from differences to the concurrent baseline with their own standard errors, which
     trials carry as user attributes (`lift`, `se`, `latency_ratio`, `latency_log_se`, `against`);
-    running trials inform it by their newest figures. What it does not propose, such as a parameter
-    of a condition that it left out, is drawn at random.
+    running trials inform it by their newest figures.
     """
 
     def __init__(
@@ -60,26 +95,17 @@ class DifferenceGPSampler(BaseSampler):
         mde: float = 0.02,
         startup_trials: int = 6,
     ) -> None:
-        self._draws = Draws(space)
-        self._standing = standing
+        super().__init__(space, standing, seed)
         self._learner = Learner(
             space, seed, settings=standing().settings, mde=mde, startup=startup_trials
         )
-        self._independent = RandomSampler(seed)
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Every parameter of the space."""
-        return {name: distribution(one) for name, one in self._draws.parameters.items()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """The learner's next proposal, and on the trial what it will be held against."""
         standing = self._standing()
-        baseline = self._draws.params_of(standing.settings)
-        study._storage.set_trial_user_attr(trial._trial_id, AGAINST, baseline)
+        baseline = self._against(study, trial, standing)
         others = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
         proposal = self._learner.propose(
             [row for one in others if (row := row_of(one)) is not None],
@@ -90,54 +116,25 @@ class DifferenceGPSampler(BaseSampler):
         )
         return {} if proposal is None else dict(proposal.params)
 
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """A value at random."""
-        return self._independent.sample_independent(study, trial, param_name, param_distribution)
-
     def reseed_rng(self) -> None:
         """Begin other draws, for a sampler that was copied."""
         self._independent.reseed_rng()
         self._learner.reseed()
 
 
-class ArticleSampler(BaseSampler):
+class ArticleSampler(_OfSpace):
     """The original article's mutator: the present baseline with one parameter at another value."""
 
     def __init__(self, space: Space, standing: Callable[[], Standing], *, seed: int) -> None:
-        self._draws = Draws(space)
-        self._standing = standing
+        super().__init__(space, standing, seed)
         self._rng = np.random.default_rng(seed)
-        self._independent = RandomSampler(seed)
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Every parameter of the space."""
-        return {name: distribution(one) for name, one in self._draws.parameters.items()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """One knob of the baseline, anywhere else."""
-        baseline = self._draws.params_of(self._standing().settings)
-        study._storage.set_trial_user_attr(trial._trial_id, AGAINST, baseline)
+        baseline = self._against(study, trial, self._standing())
         return dict(self._draws.mutated(self._draws.fitted(baseline, self._rng), self._rng))
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """A value at random."""
-        return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
 
 def row_of(trial: FrozenTrial) -> Row | None:
