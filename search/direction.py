@@ -1,12 +1,43 @@
-"""Where a search may look: everywhere, or only where a person points."""
+"""Where a search looks: everywhere, only where a person points, or first where it hurts."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from engine.config.experiment import Experiment, LoadedExperiment
 from engine.config.problem import did_you_mean
 from engine.errors import ConfigError
+from engine.evidence.observe import WORDS, Problem, ProblemKind, observe
+from search.books import FactsFollower
+
+NODES = {
+    "router": ("router.*", "nodes.*"),
+    "retrieve": ("rag.*",),
+    "rerank": ("rag.rerank.*", "rag.top_k"),
+}
+"""What a node's work depends on; every other node asks the language model."""
+SLOWER = ("llm.name", "llm.max_tokens", "rag.top_k", "rag.rerank.*")
+DEARER = ("llm.name", "llm.max_tokens", "rag.top_k", "rag.chunk_chars")
+KINDS: dict[ProblemKind, tuple[str, ...]] = {
+    "slow": SLOWER,
+    "slower": SLOWER,
+    "timing_out": SLOWER,
+    "failing": ("llm.*", "nodes.*"),
+    "expensive": DEARER,
+    "dearer": DEARER,
+    "badly_rated": ("llm.prompt", "rag.*", "router.*", "nodes.*"),
+}
+"""What a problem of a whole workflow or of a segment depends on."""
+
+
+@dataclass(frozen=True)
+class Focus:
+    """The block of a space that opens first, and the problem that it answers."""
+
+    paths: tuple[str, ...]
+    reason: str
 
 
 def directed(loaded: LoadedExperiment, only: Sequence[str]) -> LoadedExperiment:
@@ -50,3 +81,42 @@ def _conditions(experiment: Experiment, kept: set[str]) -> set[str]:
                 found.add(parent)
                 waiting.append(parent)
     return found
+
+
+def hottest(root: Path, workflow: str, experiment: Experiment) -> Focus | None:
+    """What the workflow's newest hour of traffic says to look at first."""
+    problems = observe(FactsFollower(root).follow(), now=time.time())
+    return focus_of(problems, workflow, experiment)
+
+
+def focus_of(problems: Iterable[Problem], workflow: str, experiment: Experiment) -> Focus | None:
+    """The block for the worst problem that a part of the space could answer; None without one.
+
+    `problems` come worst first. A parameter of high risk is never opened by a problem alone, and
+    problems of single variants are left to their windows.
+    """
+    safe = {path for path, one in experiment.space.items() if one.risk != "high"}
+    safe |= {path for group in experiment.exclusive for path in group}
+    for problem in problems:
+        if problem.workflow != workflow or problem.scope == "variant":
+            continue
+        paths = {path for path in safe if any(fnmatchcase(path, one) for one in _knobs(problem))}
+        paths |= _conditions(experiment, paths) & safe
+        if paths and paths != safe:
+            return Focus(paths=tuple(sorted(paths)), reason=_reason(problem))
+    return None
+
+
+def _knobs(problem: Problem) -> Iterator[str]:
+    if problem.scope != "node":
+        yield from KINDS[problem.kind]
+    elif problem.name in NODES:
+        yield from NODES[problem.name]
+    else:
+        yield from ("llm.*", f"nodes.{problem.name}.*")
+
+
+def _reason(problem: Problem) -> str:
+    part = "the workflow" if problem.scope == "workflow" else f"{problem.scope} {problem.name}"
+    figure = f"{problem.figure.estimate:.3g} against {problem.limit:.3g}"
+    return f"{part} is {WORDS[problem.kind]}: {figure} over {problem.calls} calls"

@@ -1,6 +1,6 @@
 """Proposals drawn from a space without any sampler: at random, or close to one that is known."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -38,11 +38,16 @@ class Draws:
         return self.fitted({}, rng)
 
     def mutated(
-        self, params: Params, rng: np.random.Generator, knobs: int = 1
+        self,
+        params: Params,
+        rng: np.random.Generator,
+        knobs: int = 1,
+        among: Collection[str] | None = None,
     ) -> dict[str, Scalar]:
-        """The proposal with this many of its parameters at other values."""
+        """The proposal with this many of its parameters, or of those named, at other values."""
         changed = dict(params)
-        names = [name for name in self.parameters if name in changed]
+        named = self.parameters if among is None else among
+        names = [name for name in self.parameters if name in changed and name in named]
         for index in rng.permutation(len(names))[:knobs]:
             name = names[index]
             before = changed[name]

@@ -20,9 +20,10 @@ from engine.config.paths import Setting
 from engine.config.space import Space
 from engine.errors import ConfigError
 from search.gate import Passage
+from search.learning.focus import FocusedSampler
 from search.learning.propose import Limits
 from search.learning.sampler import ArticleSampler, DifferenceGPSampler, Standing
-from search.space import changes_of, define
+from search.space import changes_of, define, group_name
 
 OBJECTIVE = "objective"
 NOTED = (
@@ -46,6 +47,8 @@ class Study:
     seed: int
     proposer: Proposer = "differences"
     mde: float = 0.02
+    focus: tuple[str, ...] = ()
+    """Paths of the block that the first trials vary; none leaves all to the proposer."""
 
 
 class TrimtabSearch(OptunaSearch):
@@ -174,7 +177,21 @@ class TrimtabSearch(OptunaSearch):
 def sampler_of(
     study: Study, space: Space, standing: Callable[[], Standing]
 ) -> optuna.samplers.BaseSampler:
-    """The named proposer; each knows conditional parameters and trials that are still going on."""
+    """The named proposer, behind a first look at the block that the search is to begin with."""
+    inner = _proposer(study, space, standing)
+    if not study.focus:
+        return inner
+    names = {*study.focus} & space.parameters.keys()
+    names |= {group_name(group) for group in space.exclusive if {*group} & {*study.focus}}
+    return FocusedSampler(
+        space, standing, inner, names, trials=study.startup_trials, seed=study.seed
+    )
+
+
+def _proposer(
+    study: Study, space: Space, standing: Callable[[], Standing]
+) -> optuna.samplers.BaseSampler:
+    """Each knows conditional parameters and trials that are still going on."""
     if study.proposer == "differences":
         return DifferenceGPSampler(
             space,
@@ -199,16 +216,21 @@ def sampler_of(
 
 
 def constrain(trial: optuna.Trial, result: Mapping[str, Any], limits: Limits) -> None:
-    """Tell Optuna which guardrails a trial has kept; unmeasured is not kept.
+    """Tell Optuna which guardrails a trial has kept.
 
     Optuna takes each constraint once, so this is called when a trial ends.
     """
+    for name, value in constraints_of(result, limits).items():
+        trial.set_constraint(name, value)
+
+
+def constraints_of(result: Mapping[str, Any], limits: Limits) -> dict[str, float]:
+    """The guardrails as Optuna reads them: kept where at most 0; unmeasured is not kept."""
     ratio = result.get("latency_ratio")
     measured = isinstance(ratio, int | float) and math.isfinite(ratio) and ratio > 0.0
     latency = math.log(ratio / limits.latency_ratio) if measured and ratio else INFEASIBLE
-    trial.set_constraint("latency", latency)
     kept = bool(result.get("window")) and result.get("cause") != "errors"
-    trial.set_constraint("errors", 0.0 if kept else INFEASIBLE)
+    return {"latency": latency, "errors": 0.0 if kept else INFEASIBLE}
 
 
 def storage_of(root: Path) -> RDBStorage:

@@ -52,7 +52,7 @@ def tell(state: State, decision: Decision) -> Told:  # noqa: C901, PLR0912 - one
             text = f"{decision.workflow} is served with {baseline} as its baseline."
             return Told(text, variants=(baseline,))
         case ExperimentStarted():
-            return Told(_plan(decision), experiment=decision.experiment)
+            return Told(_plan(decision), decision.experiment, reason=_first(decision))
         case ExperimentEnded():
             return _ended(decision)
         case CandidateAdded():
@@ -88,6 +88,12 @@ def _plan(decision: ExperimentStarted) -> str:
         f"{margin(rails.error_margin)}. The chance that any promotion is a mistake is at most "
         f"{percent(experiment.alpha, digits=2)}."
     )
+
+
+def _first(decision: ExperimentStarted) -> str:
+    if not decision.focus:
+        return ""
+    return f"It tries {', '.join(decision.focus)} first, because {decision.reason}."
 
 
 def _ended(decision: ExperimentEnded) -> Told:

@@ -1,11 +1,9 @@
 """An experiment from its first proposal to its last verdict, as one Tune experiment."""
 
-import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,20 +15,21 @@ from engine.config.experiment import Experiment, LoadedExperiment, space_of
 from engine.config.paths import settings_of
 from engine.config.workflow import Workflow
 from engine.errors import ConfigError
-from engine.experiment.entries import Decision, ExperimentEnded, ExperimentStarted, decision_of
+from engine.experiment.entries import ExperimentEnded, ExperimentStarted, decision_of
 from engine.experiment.state import State
+from search.abandoned import alone, append, close_abandoned, close_lapsed, is_searched
 from search.adding import Wishes
 from search.beside import check_beside
 from search.books import Decisions
+from search.direction import Focus, hottest
 from search.gate import Gate, passage
-from search.opening import lapsed
-from search.outcome import Outcome, outcome_of, windows_of
+from search.outcome import Outcome, outcome_of
 from search.scheduler import VerdictScheduler
 from search.searcher import OBJECTIVE, Study, TrimtabSearch, storage_of, tell_abandoned
-from search.standing import Ledger
+from search.standing import Ledger, standing
 from search.trial import Place, trial
+from search.warm import start_warm
 
-ACTOR = "search"
 TRIAL_CPUS = 0.001
 """Trials only wait and read; Tune refuses a trial of no CPU at all."""
 AGAIN = 2
@@ -54,18 +53,19 @@ def tune_experiment(
         NotFoundError: The workflow is not installed.
     """
     experiment = loaded.experiment
-    with _alone(root, experiment.experiment):
+    with alone(root, experiment.experiment):
         decisions = Decisions(root)
         try:
             workflow = loaded.workflow.workflow
-            is_searched = partial(_is_searched, root)
-            check_beside(decisions.state(), workflow, experiment, is_searched)
-            _begin(decisions, experiment, workflow, resume=resume)
+            is_held = partial(is_searched, root)
+            check_beside(decisions.state(), workflow, experiment, is_held)
+            hot = None if resume else hottest(root, workflow, experiment)
+            _begin(decisions, experiment, workflow, resume=resume, focus=hot)
             study = study_name(decisions, experiment.experiment)
-            _close_abandoned(root, decisions, workflow)
-            _close_lapsed(decisions, experiment.experiment)
+            close_abandoned(root, decisions, workflow)
+            close_lapsed(decisions, experiment.experiment)
             _fit(root, decisions, experiment, study, resume=resume, progress=progress)
-            _close_lapsed(decisions, experiment.experiment)
+            close_lapsed(decisions, experiment.experiment)
             _await_ramp(decisions, experiment.experiment)
             reason = _end(decisions, experiment.experiment)
             told = optuna.load_study(study_name=study, storage=storage_of(root))
@@ -75,7 +75,14 @@ def tune_experiment(
             decisions.close()
 
 
-def _begin(decisions: Decisions, experiment: Experiment, workflow: str, *, resume: bool) -> None:
+def _begin(
+    decisions: Decisions,
+    experiment: Experiment,
+    workflow: str,
+    *,
+    resume: bool,
+    focus: Focus | None = None,
+) -> None:
     """Have the experiment going on in the ledger; one that was left behind is ended first."""
     name = experiment.experiment
     state = decisions.state()
@@ -87,15 +94,17 @@ def _begin(decisions: Decisions, experiment: Experiment, workflow: str, *, resum
             raise ConfigError(f"{name} does not go on, so there is nothing to resume; start it")
         return
     if goes_on:
-        _close_lapsed(decisions, name)
-        _append(decisions, ExperimentEnded(experiment=name, reason="begun again"))
-    _append(
+        close_lapsed(decisions, name)
+        append(decisions, ExperimentEnded(experiment=name, reason="begun again"))
+    append(
         decisions,
         ExperimentStarted(
             experiment=name,
             workflow=workflow,
             config=experiment.model_dump(mode="json"),
             seed=experiment.seed,
+            focus=() if focus is None else focus.paths,
+            reason="" if focus is None else focus.reason,
         ),
     )
 
@@ -146,9 +155,11 @@ def _tuner(
     study: str,
     trainable: Any,
 ) -> tune.Tuner:
-    workflow = state.workflow(state.experiments[experiment.experiment].workflow)
+    known = state.experiments[experiment.experiment]
+    workflow = state.workflow(known.workflow)
+    space = space_of(experiment)
     search = TrimtabSearch(
-        space_of(experiment),
+        space,
         settings_of(Workflow.model_validate(workflow.config)),
         Study(
             name=study,
@@ -157,11 +168,13 @@ def _tuner(
             seed=experiment.seed,
             proposer=experiment.sampler.name,
             mde=experiment.objective.mde,
+            focus=known.focus,
         ),
         Gate(root, experiment.experiment),
         Wishes(root, experiment.experiment),
         Ledger(root, experiment.experiment),
     )
+    start_warm(search.study, workflow, space, standing(state, experiment.experiment).limits)
     return tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
@@ -213,7 +226,7 @@ class Heard(tune.Callback):
         """Close the window of a trial that failed for good, or it would take room for ever."""
         decisions = Decisions(self._place.root)
         try:
-            _close_lapsed(decisions, self._place.experiment, trial=str(trial.trial_id))
+            close_lapsed(decisions, self._place.experiment, trial=str(trial.trial_id))
         finally:
             decisions.close()
 
@@ -230,31 +243,6 @@ def study_name(decisions: Decisions, experiment: str) -> str:
     return experiment if begun == 1 else f"{experiment}-{begun}"
 
 
-def _close_lapsed(decisions: Decisions, experiment: str, *, trial: str | None = None) -> None:
-    """Close the windows whose trials are no longer there, so that they take no room."""
-
-    def first(state: State) -> Decision | None:
-        for window in windows_of(state, experiment):
-            if window.is_open and window.kind == "trial" and trial in (None, window.trial):
-                return lapsed(window, "its search is no longer there")
-        return None
-
-    while _append(decisions, first):
-        pass
-
-
-def _close_abandoned(root: Path, decisions: Decisions, workflow: str) -> None:
-    """Close what other experiments on this workflow left open when their search died."""
-    state = decisions.state()
-    for name, other in state.experiments.items():
-        held = any(one.is_open and one.kind == "trial" for one in windows_of(state, name))
-        if other.workflow != workflow or not held:
-            continue
-        # An experiment that is searched elsewhere, this one included, holds its lock.
-        with suppress(ConfigError), _alone(root, name):
-            _close_lapsed(decisions, name)
-
-
 def _await_ramp(decisions: Decisions, experiment: str) -> None:
     """Wait while the selector ramps what was nominated; the ramp itself needs nobody here."""
     while passage(decisions.state(), experiment, time.time()) == "waiting":
@@ -267,33 +255,5 @@ def _end(decisions: Decisions, experiment: str) -> str:
     if known.ended is not None:
         return known.ended
     reason = "promoted" if promoted else "no candidate was proved better"
-    _append(decisions, ExperimentEnded(experiment=experiment, reason=reason, promoted=promoted))
+    append(decisions, ExperimentEnded(experiment=experiment, reason=reason, promoted=promoted))
     return reason
-
-
-def _append(decisions: Decisions, decision: Decision | Callable[[State], Decision | None]) -> bool:
-    decide = decision if callable(decision) else lambda _: decision
-    return decisions.append(decide, actor=ACTOR, clock=time.time) is not None
-
-
-def _is_searched(root: Path, experiment: str) -> bool:
-    """Whether some process holds this experiment."""
-    try:
-        with _alone(root, experiment):
-            return False
-    except ConfigError:
-        return True
-
-
-@contextmanager
-def _alone(root: Path, experiment: str) -> Iterator[None]:
-    """Hold the experiment for this process; the lock goes with the process, however it ends."""
-    folder = root / "tune"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{experiment}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            why = f"{experiment} is being searched by another process; wait for it or end it"
-            raise ConfigError(why) from error
-        yield

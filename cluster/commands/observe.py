@@ -11,22 +11,13 @@ from cluster.options import DEFAULT, Json, Workspace
 from cluster.output import show, show_json, show_table
 from cluster.workspace import existing
 from engine.errors import ConfigError
-from engine.evidence.observe import Problem
+from engine.evidence.observe import WORDS, Problem
 from engine.evidence.observe import observe as problems_of
 from engine.stats.interval import Interval
 from search.books import FactsFollower
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-_WORDS = {
-    "slow": "slow",
-    "slower": "slower than before",
-    "failing": "failing",
-    "timing_out": "timing out",
-    "expensive": "expensive",
-    "dearer": "dearer than before",
-    "badly_rated": "badly rated",
-}
 
 
 def observe(
@@ -78,7 +69,7 @@ def _row(problem: Problem) -> list[str]:
     where = problem.workflow if problem.scope == "workflow" else f"{problem.scope} {problem.name}"
     figure, interval = _figures(problem, problem.figure)
     return [
-        _WORDS[problem.kind],
+        WORDS[problem.kind],
         where,
         f"{problem.calls:,}",
         figure,

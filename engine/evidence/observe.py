@@ -18,6 +18,15 @@ ProblemKind = Literal[
     "slow", "slower", "failing", "timing_out", "expensive", "dearer", "badly_rated"
 ]
 
+WORDS: dict[ProblemKind, str] = {
+    "slow": "slow",
+    "slower": "slower than before",
+    "failing": "failing",
+    "timing_out": "timing out",
+    "expensive": "expensive",
+    "dearer": "dearer than before",
+    "badly_rated": "badly rated",
+}
 CONFIDENCE = 0.95
 GREW = 1.5
 """A mean that grew by this factor against the window before is a problem of its own."""

@@ -36,6 +36,10 @@ class ExperimentStarted(Body):
     workflow: str
     config: dict[str, JsonValue]
     seed: int
+    focus: tuple[str, ...] = ()
+    """Parameters that the search tries first."""
+    reason: str = ""
+    """The problem that these answer."""
 
 
 class CandidateAdded(Body):

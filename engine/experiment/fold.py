@@ -109,6 +109,7 @@ def _experiment(
             config=decision.config,
             seed=decision.seed,
             started_at=at,
+            focus=decision.focus,
         )
     )
 

@@ -83,6 +83,8 @@ class ExperimentState(BaseModel):
     seed: int
     started_at: float
     """Unix seconds."""
+    focus: tuple[str, ...] = ()
+    """Parameters that its search tries first."""
     windows: tuple[str, ...] = ()
     """Windows launched since the last promotion; their levels are what the alpha budget spent."""
     promoted: tuple[str, ...] = ()

@@ -31,6 +31,8 @@ from search.learning.propose import Learner, Limits, Measured, Row
 
 AGAINST = "against"
 """User attribute of a trial: the proposal that its concurrent baseline amounts to."""
+EARLIER = "earlier"
+"""User attribute of a trial that another experiment has measured: that experiment's name."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Standing:
     """What earlier promotions have left of the guardrails."""
 
 
-class _OfSpace(BaseSampler):
+class OfSpace(BaseSampler):
     """A sampler that proposes whole settings of one space against the present baseline.
 
     What it does not propose, such as a parameter of a condition that it left out, is drawn at
@@ -78,7 +80,7 @@ class _OfSpace(BaseSampler):
         return baseline
 
 
-class DifferenceGPSampler(_OfSpace):
+class DifferenceGPSampler(OfSpace):
     """Proposes where an improvement over the present baseline is most to be expected.
 
     It learns from differences to the concurrent baseline with their own standard errors, which
@@ -122,7 +124,7 @@ class DifferenceGPSampler(_OfSpace):
         self._learner.reseed()
 
 
-class ArticleSampler(_OfSpace):
+class ArticleSampler(OfSpace):
     """The original article's mutator: the present baseline with one parameter at another value."""
 
     def __init__(self, space: Space, standing: Callable[[], Standing], *, seed: int) -> None:

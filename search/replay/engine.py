@@ -6,9 +6,10 @@ from typing import Protocol
 from engine.config.experiment import Experiment
 from engine.errors import ConfigError
 from search.replay.fixed import Fixed, Rule, Terms, article, higher, z_test
+from search.replay.listed import proposer_of
 from search.replay.loop import Loop
 from search.replay.outcomes import Outcomes, Recorded, Source
-from search.replay.proposing import Anew, Proposer, Shuffled
+from search.replay.proposing import Anew, Proposer
 from search.replay.track import ReplayResult, Track, best_feasible
 
 LOOKS = 500
@@ -94,5 +95,5 @@ def _runner(
 def _pooled(asked: Asked, source: Source) -> Proposer:
     """Proposals out of a table's variants."""
     if asked.policy == "trimtab":
-        return Shuffled(source.variants, asked.seed)
+        return proposer_of(source, asked.seed)
     return Anew(source.variants, asked.seed)

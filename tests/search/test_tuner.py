@@ -6,7 +6,7 @@ from engine.experiment.entries import ExperimentEnded
 from search.outcome import outcome_of
 from search.searcher import storage_of
 from search.trial import Place
-from search.tuner import Heard, _alone, _begin, _close_abandoned, _close_lapsed, study_name
+from search.tuner import Heard, _begin, alone, close_abandoned, close_lapsed, study_name
 from tests.search.stage import Stage, experiment_of
 
 
@@ -24,13 +24,13 @@ def busy(stage: Stage) -> Stage:
 
 
 def test_one_experiment_is_searched_by_one_process(tmp_path):
-    with _alone(tmp_path, "docs-qa"):
-        with pytest.raises(ConfigError, match="another process"), _alone(tmp_path, "docs-qa"):
+    with alone(tmp_path, "docs-qa"):
+        with pytest.raises(ConfigError, match="another process"), alone(tmp_path, "docs-qa"):
             pass
-        with _alone(tmp_path, "other"):
+        with alone(tmp_path, "other"):
             pass
 
-    with _alone(tmp_path, "docs-qa"):
+    with alone(tmp_path, "docs-qa"):
         pass
 
 
@@ -57,7 +57,7 @@ def test_each_beginning_has_a_study_of_its_own(stage):
 
 
 def test_windows_of_a_dead_search_take_no_room(busy):
-    _close_lapsed(busy.decisions, "docs-qa")
+    close_lapsed(busy.decisions, "docs-qa")
 
     assert causes(busy) == ["ended", "ended"]
     assert busy.workflow.open_windows == ()
@@ -73,14 +73,14 @@ def test_a_trial_that_failed_for_good_gives_its_window_back(busy):
 
 
 def test_another_experiments_dead_search_takes_no_room_either(busy):
-    _close_abandoned(busy.root, busy.decisions, "docs")
+    close_abandoned(busy.root, busy.decisions, "docs")
 
     assert busy.workflow.open_windows == ()
 
 
 def test_another_experiments_living_search_keeps_its_windows(busy):
-    with _alone(busy.root, "docs-qa"):
-        _close_abandoned(busy.root, busy.decisions, "docs")
+    with alone(busy.root, "docs-qa"):
+        close_abandoned(busy.root, busy.decisions, "docs")
 
     assert len(busy.workflow.open_windows) == 2
 
