@@ -110,6 +110,8 @@ def rules_of(
         cost_ratio=rails.cost_ratio,
         metrics=tuple(_metric_rule(*one, now) for one in rails.metrics.items()),
         segments=SegmentRule(**segments.model_dump()) if segments.names else None,
+        best=experiment.windows.allocation == "top-two",
+        policy=experiment.policy,
     )
 
 

@@ -1,17 +1,22 @@
 """Verdicts from the two books: what a trial, the selector and a verifier compute alike."""
 
+from collections.abc import Iterable, Iterator
+
 from engine.config.experiment import Experiment
 from engine.evidence.measure import Facts, Pair, Questions, batches
-from engine.experiment.decide import decide, decide_holdback, decide_step, figures_of
+from engine.experiment.decide import Figures, decide, decide_step, figures_of
+from engine.experiment.holdback import decide_holdback
 from engine.experiment.rules import Rules
 from engine.experiment.split import BUCKETS
 from engine.experiment.state import WorkflowState
 from engine.experiment.variant import differences
 from engine.experiment.verdict import Evidence, Verdict
 from engine.experiment.window import Window
-from engine.stats.detector import regression_log_e
+from engine.stats.allocation import chance_of_best, posterior
+from engine.stats.detector import error_regression_log_e, regression_log_e
 from search.assess import pair_of, questions_of, rules_of, sample_of, tightened_by
 from search.opening import baseline_sample, mean_of
+from search.room import trials_of
 
 BATCH = 200
 """Matured units between two looks of the detector of regressions."""
@@ -36,8 +41,29 @@ def assess_trial(
     )
     pair = pair_of(workflow, window)
     sample, evidence = sample_of(facts, pair, experiment, upto=upto, now=now, rules=rules)
-    verdict = decide(figures_of(sample, rules), rules)
+    figures = figures_of(sample, rules)
+    verdict = decide(figures, rules)
+    if verdict.cause == "rivals":
+        beside = _beside(workflow, experiment, window, facts, now=now)
+        verdict = decide(figures | against_rivals(figures, beside), rules)
     return verdict.model_copy(update={"evidence": evidence})
+
+
+def against_rivals(own: Figures, rivals: Iterable[Figures]) -> Figures:
+    """The chance that a candidate is the best of the open ones, from the lift of each."""
+    beliefs = [posterior(one["lift"], one["se"]) for one in (own, *rivals)]
+    return {"chance_of_best": chance_of_best(beliefs)[0]}
+
+
+def _beside(
+    workflow: WorkflowState, experiment: Experiment, window: Window, facts: Facts, *, now: float
+) -> Iterator[Figures]:
+    """What is known of the experiment's other open candidates."""
+    for one in trials_of(workflow, experiment.experiment):
+        if one.id != window.id:
+            rules = rules_of(experiment, one, high_risk=False)
+            sample, _ = sample_of(facts, pair_of(workflow, one), experiment, upto=0, now=now)
+            yield figures_of(sample, rules, bounds=False)
 
 
 def assess_step(
@@ -88,13 +114,13 @@ def assess_holdback(
     pair = pair_of(workflow, window)
     sample, evidence = sample_of(facts, pair, experiment, upto=upto, now=now, rules=rules)
     drifted = _regression(facts, pair, experiment, rules, now=now)
-    verdict = decide_holdback(figures_of(sample, rules) | {"regression_log_e": drifted})
+    verdict = decide_holdback(figures_of(sample, rules) | drifted)
     return verdict.model_copy(update={"evidence": evidence})
 
 
 def _regression(
     facts: Facts, pair: Pair, experiment: Experiment, rules: Rules, *, now: float
-) -> float | None:
+) -> Figures:
     """Evidence that the promoted variant has become worse by now; None before a batch is full."""
     found = batches(
         facts,
@@ -104,7 +130,12 @@ def _regression(
         size=BATCH,
         questions=questions_of(experiment, rules),
     )
-    return regression_log_e(found, f=rules.f0) if found else None
+    if not found:
+        return {"regression_log_e": None, "error_regression_log_e": None}
+    return {
+        "regression_log_e": regression_log_e((one.quality for one in found), f=rules.f0),
+        "error_regression_log_e": error_regression_log_e(one.errors for one in found),
+    }
 
 
 def frozen_mean(

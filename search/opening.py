@@ -24,7 +24,7 @@ FARTHEST = 0.02
 
 UNFIT = frozenset({"harm", "errors"})
 """Causes after which a candidate is never tried again against the same baseline."""
-CONCLUDED = UNFIT | {"srm", "latency", "futility", "budget"}
+CONCLUDED = UNFIT | {"srm", "latency", "futility", "budget", "rule"}
 """Causes for which the evidence is in: going on with it would only repeat the verdict."""
 
 

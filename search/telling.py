@@ -80,6 +80,12 @@ def tell(state: State, decision: Decision) -> Told:  # noqa: C901, PLR0912 - one
 def _plan(decision: ExperimentStarted) -> str:
     experiment = Experiment.model_validate(decision.config)
     rails = experiment.guardrails
+    if experiment.policy == "article":
+        return (
+            f"The experiment {decision.experiment} began on {decision.workflow}. A candidate is "
+            f"promoted by the original article's rule: two points ahead and at most 1.2 times the "
+            f"latency after {experiment.windows.max_units} units. Nothing is proved by it."
+        )
     return (
         f"The experiment {decision.experiment} began on {decision.workflow}. A candidate is "
         f"promoted when its ratings are proved better (an improvement of "

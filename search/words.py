@@ -41,31 +41,11 @@ def verdict_in_words(verdict: Verdict, *, alpha: float | None = None) -> str:
         case "errors":
             said = _errors(verdict)
         case "regression":
-            said = (
-                f"It became worse after its promotion. {compared(figures)} The evidence is "
-                f"{odds(figures.get('regression_log_e'))}; {odds(REGRESSION_LOG_E)} returns to the "
-                "variant before it."
-            )
+            said = _regressed(figures)
         case "latency":
             said = _latency(verdict)
-        case "srm":
-            said = (
-                "The numbers of units do not follow the split "
-                f"({odds(figures.get('srm_log_e'))}; {odds(SRM_LOG_E)} stops), so something is "
-                "wrong with assigning or recording and no comparison can be trusted."
-            )
-        case "missingness":
-            said = (
-                "One variant's answers are rated more often than the other's "
-                f"({odds(figures.get('missing_log_e'))}; {odds(MISSING_LOG_E)} holds), so the "
-                "ratings can't be compared."
-            )
-        case "futility":
-            said = f"A lift worth having became unlikely. {compared(figures)}"
-        case "budget":
-            said = f"It used up its share of traffic undecided. {compared(figures)}"
-        case cause:
-            said = _FALLEN.get(cause, f"The verdict is {verdict.action} ({cause}).")
+        case _:
+            said = _FALLEN.get(verdict.cause) or _stopped(verdict)
     return said
 
 
@@ -146,6 +126,39 @@ def times(ratio: float | None) -> str:
     return "an unmeasured multiple of" if ratio is None else f"{ratio:.2f} times"
 
 
+def _stopped(verdict: Verdict) -> str:
+    figures = verdict.figures
+    match verdict.cause:
+        case "srm":
+            return (
+                "The numbers of units do not follow the split "
+                f"({odds(figures.get('srm_log_e'))}; {odds(SRM_LOG_E)} stops), so something is "
+                "wrong with assigning or recording and no comparison can be trusted."
+            )
+        case "missingness":
+            return (
+                "One variant's answers are rated more often than the other's "
+                f"({odds(figures.get('missing_log_e'))}; {odds(MISSING_LOG_E)} holds), so the "
+                "ratings can't be compared."
+            )
+        case "rivals":
+            return (
+                "It is proved better, but another open candidate may be better still: the chance "
+                f"that this one is the best is {percent(figures.get('chance_of_best'))}."
+            )
+        case "rule":
+            return (
+                f"The original article's rule decided, which proves nothing. {compared(figures)} "
+                f"Its latency is {times(figures.get('latency_ratio'))} the baseline's."
+            )
+        case "futility":
+            return f"A lift worth having became unlikely. {compared(figures)}"
+        case "budget":
+            return f"It used up its share of traffic undecided. {compared(figures)}"
+        case _:
+            return f"{verdict.reason[0].upper()}{verdict.reason[1:]}."
+
+
 def _better(figures: Figures, alpha: float | None) -> str:
     needed = "" if not alpha else f"; {odds(log(1.0 / alpha))} was needed"
     least = figures.get("lift_low")
@@ -166,6 +179,16 @@ def _worse(figures: Figures) -> str:
     return (
         f"It did harm. {compared(figures)} The evidence that it is worse by more than a point is "
         f"{odds(figures.get('harm_log_e'))}; {odds(HARM_LOG_E)} stops."
+    )
+
+
+def _regressed(figures: Figures) -> str:
+    rated = figures.get("regression_log_e") or 0.0
+    failing = figures.get("error_regression_log_e") or 0.0
+    what = "became worse" if rated >= REGRESSION_LOG_E else "began to fail more often"
+    return (
+        f"It {what} after its promotion. {compared(figures)} The evidence is "
+        f"{odds(max(rated, failing))}; {odds(REGRESSION_LOG_E)} returns to the variant before it."
     )
 
 

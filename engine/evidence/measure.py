@@ -11,7 +11,7 @@ from engine.evidence.past import Past, past_of
 from engine.evidence.questions import Questions, score_of
 from engine.evidence.requests import UNIT, requests_of
 from engine.stats.betting import Tally
-from engine.stats.sample import Sample
+from engine.stats.sample import Batch, Sample
 
 __all__ = ["UNIT", "Facts", "Pair", "Questions", "Shares", "batches", "measure"]
 
@@ -71,25 +71,28 @@ def batches(
     maturation_s: float,
     size: int,
     questions: Questions = USERS_SCORE,
-) -> list[tuple[Tally, ...]]:
-    """The objective's scores of each `size` matured units in assignment order, oldest first.
+) -> list[Batch]:
+    """Each `size` matured units in assignment order, oldest first.
 
-    A batch is one tally a snapshot version, and the last units wait until theirs is full: what a
-    batch holds never changes, whenever it is asked for.
+    The last units wait until their batch is full: what a batch holds never changes, whenever it is
+    asked for.
     """
     exposures = _exposures(facts.exposures, pair, maturation_s)
     units = _units(requests_of(exposures, facts, questions, now=now), questions, now)
     matured = units.filter("matured")
     parts = matured.head(matured.height // size * size).iter_slices(size)
-    return [
-        tuple(
-            Cell(pair.shares[version], part.filter(version=version), questions, Past()).scores(
-                questions.objective
-            )
-            for version in sorted(part["version"].unique())
-        )
-        for part in parts
+    return [_batch(part, pair, questions) for part in parts]
+
+
+def _batch(units: pl.DataFrame, pair: Pair, questions: Questions) -> Batch:
+    cells = [
+        Cell(pair.shares[version], units.filter(version=version), questions, Past())
+        for version in sorted(units["version"].unique())
     ]
+    return Batch(
+        quality=tuple(cell.scores(questions.objective) for cell in cells),
+        errors=tuple(cell.errors() for cell in cells),
+    )
 
 
 def _exposures(exposures: pl.DataFrame, pair: Pair, maturation_s: float) -> pl.DataFrame:

@@ -6,20 +6,21 @@ from typing import NamedTuple
 
 from scipy.special import ndtr
 
+from engine.experiment.article import by_article
 from engine.experiment.figures import POOLED, Figures, figures_of, is_imbalanced
 from engine.experiment.rules import (
+    BEST_CHANCE,
     ERROR_LOG_E,
     GUARDRAIL_LOG_E,
     HARM_LOG_E,
     MISSING_LOG_E,
-    REGRESSION_LOG_E,
     SPENT_UP,
     SRM_LOG_E,
     MetricRule,
     Rules,
     SegmentRule,
 )
-from engine.experiment.verdict import Cause, Verdict
+from engine.experiment.verdict import Cause, Verdict, verdict_of
 from engine.stats.allocation import posterior
 
 __all__ = [
@@ -27,13 +28,11 @@ __all__ = [
     "GUARDRAIL_LOG_E",
     "HARM_LOG_E",
     "MISSING_LOG_E",
-    "REGRESSION_LOG_E",
     "SRM_LOG_E",
     "Figures",
     "Rules",
     "chance_of_lift",
     "decide",
-    "decide_holdback",
     "decide_step",
     "figures_of",
 ]
@@ -53,13 +52,15 @@ def decide(figures: Figures, rules: Rules) -> Verdict:
 
     Protective verdicts never wait for a sample size; promotion always does.
     """
+    if rules.policy == "article":
+        return _integrity(figures) or _safety(figures, rules) or by_article(figures, rules)
     return (
         _integrity(figures)
         or _safety(figures, rules)
         or _early(figures, rules)
         or _approved(figures, rules)
         or _exhausted(figures, rules)
-        or _verdict("continue", "undecided", "the evidence decides nothing yet", figures)
+        or verdict_of("continue", "undecided", "the evidence decides nothing yet", figures)
     )
 
 
@@ -76,36 +77,16 @@ def decide_step(
         return unsafe.model_copy(update={"action": "rollback"})
     units, log_latency = step["candidate_units"], step["latency_log_e"]
     if units is None or units < min_units:
-        return _verdict("continue", "too_early", f"{units} of {min_units} units", step)
+        return verdict_of("continue", "too_early", f"{units} of {min_units} units", step)
     if log_latency is not None and log_latency >= GUARDRAIL_LOG_E:
         reason = f"no harm and latency within its margin over {units} units at this share"
         # What the promotion spends of the margin is known best from all that the pair has shown.
         bound = {name: figures[name] for name in ("latency_ratio_high",) if name in figures}
-        return _verdict("promote", "evidence", reason, step | bound)
+        return verdict_of("promote", "evidence", reason, step | bound)
     if units >= max_units:
         reason = f"latency within its margin is not proved after {units} units at this share"
-        return _verdict("rollback", "latency", reason, step)
-    return _verdict("continue", "undecided", "latency at this share is not proved yet", step)
-
-
-def decide_holdback(figures: Figures) -> Verdict:
-    """The verdict on a promotion, from the former baseline's concurrent traffic.
-
-    A promoted variant that is worse by anything was a mistake: no margin is given here.
-    """
-    worse = figures["mistake_log_e"]
-    if worse is not None and worse >= HARM_LOG_E:
-        reason = f"the promoted variant is worse than the one before: log e {worse:.2f}"
-        return _verdict("rollback", "harm", reason, figures)
-    errors = figures["error_log_e"]
-    if errors is not None and errors >= ERROR_LOG_E:
-        reason = f"the promoted variant fails more than the one before: log e {errors:.2f}"
-        return _verdict("rollback", "errors", reason, figures)
-    drifted = figures.get("regression_log_e")
-    if drifted is not None and drifted >= REGRESSION_LOG_E:
-        reason = f"the promoted variant became worse than the one before: log e {drifted:.2f}"
-        return _verdict("rollback", "regression", reason, figures)
-    return _verdict("continue", "undecided", "the promotion stands", figures)
+        return verdict_of("rollback", "latency", reason, step)
+    return verdict_of("continue", "undecided", "latency at this share is not proved yet", step)
 
 
 def _integrity(figures: Figures) -> Verdict | None:
@@ -115,7 +96,7 @@ def _integrity(figures: Figures) -> Verdict | None:
     ):
         if _reaches(figures.get(name), SRM_LOG_E):
             reason = f"sample-ratio mismatch: {what}, log e {figures[name]:.2f}"
-            return _verdict("stop", "srm", reason, figures)
+            return verdict_of("stop", "srm", reason, figures)
     return None
 
 
@@ -123,16 +104,16 @@ def _safety(figures: Figures, rules: Rules | None) -> Verdict | None:
     harm, errors = figures["harm_log_e"], figures["error_log_e"]
     if harm is not None and harm >= HARM_LOG_E:
         reason = f"worse than the baseline by more than a point: log e {harm:.2f}"
-        return _verdict("stop", "harm", reason, figures)
+        return verdict_of("stop", "harm", reason, figures)
     if errors is not None and errors >= ERROR_LOG_E:
         reason = f"fails more often than the baseline: log e {errors:.2f}"
-        return _verdict("stop", "errors", reason, figures)
+        return verdict_of("stop", "errors", reason, figures)
     if rules is None:
         return None
     low = figures.get("latency_ratio_low")
     if _reaches(low, rules.latency_ratio):
         reason = f"slower than the margin of {rules.latency_ratio:.2f}: at least {low:.2f} times"
-        return _verdict("stop", "latency", reason, figures)
+        return verdict_of("stop", "latency", reason, figures)
     return None if rules.segments is None else _segment_harm(figures, rules.segments.names)
 
 
@@ -142,7 +123,7 @@ def _segment_harm(figures: Figures, names: tuple[str, ...]) -> Verdict | None:
         harm = figures.get(f"segments.{name}.harm_log_e")
         if harm is not None and harm >= HARM_LOG_E + log(len(names)):
             reason = f"worse by more than a point in the segment {name}: log e {harm:.2f}"
-            return _verdict("stop", "segment", reason, figures)
+            return verdict_of("stop", "segment", reason, figures)
     return None
 
 
@@ -150,10 +131,10 @@ def _early(figures: Figures, rules: Rules) -> Verdict | None:
     units, elapsed = figures["candidate_units"] or 0, figures["elapsed_s"] or 0.0
     if units < rules.min_units:
         reason = f"{units} of {rules.min_units} matured candidate units"
-        return _verdict("continue", "too_early", reason, figures)
+        return verdict_of("continue", "too_early", reason, figures)
     if elapsed < rules.min_cycle_s:
         reason = f"{elapsed:.0f} of {rules.min_cycle_s:.0f} s of the cycle"
-        return _verdict("continue", "too_early", reason, figures)
+        return verdict_of("continue", "too_early", reason, figures)
     return None
 
 
@@ -166,33 +147,43 @@ def _approved(figures: Figures, rules: Rules) -> Verdict | None:
     if held is not None:
         return _exhausted(figures, rules) or held
     if rules.needs_approval:
-        return _verdict("hold", "approval", "proved better; a person has to approve it", figures)
+        return verdict_of("hold", "approval", "proved better; a person has to approve it", figures)
     low = figures["lift_low"]
     least = "" if low is None else f" (at least {low:+.3f})"
     reason = (
         f"better by {lift:+.3f}{least}, log e {evidence:.2f} of {bar:.2f} needed, "
         "every guardrail proved"
     )
-    return _verdict("promote", "evidence", reason, figures)
+    return verdict_of("promote", "evidence", reason, figures)
 
 
 def _held(figures: Figures, rules: Rules) -> Verdict | None:
     """Why a proved gain is not enough yet."""
     if is_imbalanced(figures) and not _stands_the_worst(figures, rules):
         reason = "one variant's units are rated more often than the other's"
-        return _verdict("hold", "missingness", reason, figures)
+        return verdict_of("hold", "missingness", reason, figures)
     left = min(rules.latency_ratio, rules.latency_p95 or rules.latency_ratio)
     if left < SPENT_UP:
         reason = (
             "better, but earlier promotions since the anchor have used up the latency margin: "
             f"{left:.3f} is left; only a person can set a new anchor"
         )
-        return _verdict("hold", "latency", reason, figures)
+        return verdict_of("hold", "latency", reason, figures)
     for guardrail in _guardrails(figures, rules):
         if not _reaches(figures.get(guardrail.figure), GUARDRAIL_LOG_E):
             reason = f"better, but the guardrail on {guardrail.what} is not proved yet"
-            return _verdict("hold", guardrail.cause, reason, figures)
-    return None
+            return verdict_of("hold", guardrail.cause, reason, figures)
+    return _rivalled(figures, rules) if rules.best else None
+
+
+def _rivalled(figures: Figures, rules: Rules) -> Verdict | None:
+    """Another open candidate may be better still; at the window's end the proof is enough."""
+    chance = figures.get("chance_of_best")
+    if _reaches(chance, BEST_CHANCE) or (figures["candidate_units"] or 0) >= rules.max_units:
+        return None
+    known = "not measured" if chance is None else f"{chance:.2f}"
+    reason = f"better, but the chance that it is the best of the open candidates is {known}"
+    return verdict_of("hold", "rivals", reason, figures)
 
 
 def _stands_the_worst(figures: Figures, rules: Rules) -> bool:
@@ -241,13 +232,13 @@ def _exhausted(figures: Figures, rules: Rules) -> Verdict | None:
     hope = chance_of_lift(figures, rules.worth)
     if hope is not None and hope < 0.10:
         reason = f"a lift of {rules.worth:.3f} has a chance of {hope:.2f} only"
-        return _verdict("stop", "futility", reason, figures)
+        return verdict_of("stop", "futility", reason, figures)
     quick = chance_of_latency(figures, rules.latency_ratio)
     if quick is not None and quick < 0.10:
         reason = f"latency within its margin has a chance of {quick:.2f} only"
-        return _verdict("stop", "latency", reason, figures)
+        return verdict_of("stop", "latency", reason, figures)
     if units >= rules.max_units:
-        return _verdict("stop", "budget", f"undecided after {units} candidate units", figures)
+        return verdict_of("stop", "budget", f"undecided after {units} candidate units", figures)
     return None
 
 
@@ -265,9 +256,3 @@ def chance_of_lift(figures: Figures, lift: float) -> float | None:
     if measured is None or se is None or se == 0.0:
         return None
     return posterior(measured, se).chance_above(lift)
-
-
-def _verdict(action: str, cause: str, reason: str, figures: Figures) -> Verdict:
-    return Verdict.model_validate(
-        {"action": action, "cause": cause, "reason": reason, "figures": figures}
-    )

@@ -14,6 +14,8 @@ ERROR_LOG_E = log(100)
 GUARDRAIL_LOG_E = log(20)
 REGRESSION_LOG_E = log(5_000)
 """Batches between false alarms, on average: a million units of 200 a batch."""
+BEST_CHANCE = 0.9
+"""Of being the best of the open candidates, where the best is looked for."""
 SPENT_UP = 1.01
 """A ratio's margin below this can't be proved by any affordable traffic."""
 
@@ -68,6 +70,9 @@ class Rules(Closed):
     cost_ratio: float | None = None
     metrics: tuple[MetricRule, ...] = ()
     segments: SegmentRule | None = None
+    best: bool = False
+    """Only the best of the open candidates is promoted, not any that is better."""
+    policy: Literal["trimtab", "article"] = "trimtab"
 
     @property
     def worth(self) -> float:

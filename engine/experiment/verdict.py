@@ -1,5 +1,6 @@
 """What the evidence about one window allows."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +17,9 @@ Cause = Literal[
     "metric",
     "segment",
     "regression",
+    "rivals",
     "evidence",
+    "rule",
     "too_early",
     "undecided",
     "futility",
@@ -53,3 +56,10 @@ class Verdict(BaseModel):
     figures: dict[str, float | int | None] = {}
     """None stands for a figure that could not be measured yet."""
     evidence: Evidence | None = None
+
+
+def verdict_of(
+    action: Action, cause: Cause, reason: str, figures: Mapping[str, float | int | None]
+) -> Verdict:
+    """A verdict without its evidence, which only those know who read the facts."""
+    return Verdict(action=action, cause=cause, reason=reason, figures=dict(figures))

@@ -16,7 +16,7 @@ from engine.errors import ConfigError
 from engine.stats.arrays import FloatArray
 from engine.stats.crossing import steep_crossing
 from engine.stats.estimate import Estimate, estimate
-from engine.stats.pseudo import Pseudo, pseudo_of, spread
+from engine.stats.pseudo import Centre, Pseudo, centre_of, pseudo_of
 from engine.stats.tally import LEVELS, Tally, merged, tally_of
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "LEVELS",
     "PROMOTION",
     "Bets",
+    "Centre",
     "Estimate",
     "Tally",
     "bets_for",
@@ -81,15 +82,16 @@ def bets_for(mde: float, *, late: bool = False) -> Bets:
 def log_e(
     tallies: Sequence[Tally],
     *,
-    f: float | None,
+    f: float | Centre | None,
     m: float = 0.0,
     bets: Bets = PROMOTION,
     mirrored: bool = False,
 ) -> float:
     """Return ln E against the null that the lift is at most ``m``; no units give 0.
 
-    ``f`` is the baseline's mean, frozen before the first unit: a wrong one costs speed, never
-    validity. ``mirrored`` tests the opposite null, that the lift is at least ``-m``.
+    ``f`` is the baseline's mean, frozen before the first unit, or a centre with expectations by
+    kind of unit: a wrong one costs speed, never validity. ``mirrored`` tests the opposite null,
+    that the lift is at least ``-m``.
 
     The wealth is the weighted sum, over the effects, of the product over all units: a capital
     process with a grid of bets (Waudby-Smith & Ramdas 2024, section 4).
@@ -99,16 +101,18 @@ def log_e(
     """
     if not -1.0 <= m <= 1.0:
         raise ConfigError(f"the margin m is {m!r}; a lift lies in [-1, 1]")
-    return _wealth(pseudo_of(tallies, f, mirrored=mirrored), spread(f), m, bets)
+    return _wealth(pseudo_of(tallies, f, mirrored=mirrored), centre_of(f).variance, m, bets)
 
 
-def harm_log_e(tallies: Sequence[Tally], *, f: float | None, margin: float = 0.01) -> float:
+def harm_log_e(
+    tallies: Sequence[Tally], *, f: float | Centre | None, margin: float = 0.01
+) -> float:
     """Return ln E against "the candidate is worse by at most ``margin``"; large means stop."""
     return log_e(tallies, f=f, m=margin, bets=HARM, mirrored=True)
 
 
 def error_free_log_e(
-    tallies_of_no_error: Sequence[Tally], *, f: float | None = 0.995, margin: float = 0.02
+    tallies_of_no_error: Sequence[Tally], *, f: float | Centre | None = 0.995, margin: float = 0.02
 ) -> float:
     """Return ln E against "the candidate fails more often by ``margin`` or more".
 
@@ -118,20 +122,20 @@ def error_free_log_e(
 
 
 def lower_bound(
-    tallies: Sequence[Tally], *, f: float | None, alpha: float, bets: Bets = PROMOTION
+    tallies: Sequence[Tally], *, f: float | Centre | None, alpha: float, bets: Bets = PROMOTION
 ) -> float:
     """Return the lift that is exceeded with confidence 1 - alpha at every look at once.
 
     It inverts the test: the largest ``m`` whose null is refused, or -1 if none is.
     """
-    return _refused(pseudo_of(tallies, f), spread(f), alpha, bets)
+    return _refused(pseudo_of(tallies, f), centre_of(f).variance, alpha, bets)
 
 
 def upper_bound(
-    tallies: Sequence[Tally], *, f: float | None, alpha: float, bets: Bets = PROMOTION
+    tallies: Sequence[Tally], *, f: float | Centre | None, alpha: float, bets: Bets = PROMOTION
 ) -> float:
     """Return the lift that is not reached with confidence 1 - alpha at every look at once."""
-    return -_refused(pseudo_of(tallies, f, mirrored=True), spread(f), alpha, bets)
+    return -_refused(pseudo_of(tallies, f, mirrored=True), centre_of(f).variance, alpha, bets)
 
 
 def _refused(pseudo: Pseudo, variance: float, alpha: float, bets: Bets) -> float:

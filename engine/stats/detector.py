@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import exp, inf, log
 
-from engine.stats.betting import PROMOTION, Bets, Tally, log_e
+from engine.stats.betting import PROMOTION, Bets, Centre, Tally, log_e
+from engine.stats.errors import HARMFUL, error_growth
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class Detector:
         weighed = [log(w) + one for w, one in zip(self.bets.weights, self.log_sums, strict=True)]
         return _log_sum(weighed)
 
-    def after(self, batch: Sequence[Tally], *, f: float | None, margin: float = 0.0) -> "Detector":
+    def after(
+        self, batch: Sequence[Tally], *, f: float | Centre | None, margin: float = 0.0
+    ) -> "Detector":
         """The detector after one more batch, given as one tally a propensity.
 
         ``f`` is the former variant's mean score, frozen before the first batch. By effect, the sum
@@ -51,7 +54,7 @@ class Detector:
 
 
 def regression_log_e(
-    batches: Iterable[Sequence[Tally]], *, f: float | None, margin: float = 0.0
+    batches: Iterable[Sequence[Tally]], *, f: float | Centre | None, margin: float = 0.0
 ) -> float:
     """The most evidence of a change for the worse at the end of any batch; no batch gives 0.
 
@@ -61,6 +64,26 @@ def regression_log_e(
     for batch in batches:
         detector = detector.after(batch, f=f, margin=margin)
         most = max(most, detector.log_e)
+    return most
+
+
+def error_regression_log_e(
+    batches: Iterable[Sequence[tuple[float, int, int]]], *, m0: float = 1.25
+) -> float:
+    """The same of errors: of "it fails more than ``m0`` times as often by now".
+
+    Each batch holds (pi, errors of the promoted variant, errors of the pair) of its versions, as
+    `engine.stats.errors` counts them.
+
+    Raises:
+        ConfigError: ``m0`` is too large for the ratios that are bet on.
+        UnmeasuredError: A count can't be one.
+    """
+    sums, most = [-inf] * len(HARMFUL), 0.0
+    for batch in batches:
+        growth = error_growth(batch, m0=m0)
+        sums = [_log_sum((one, 0.0)) + gain for one, gain in zip(sums, growth, strict=True)]
+        most = max(most, _log_sum(sums) - log(len(sums)))
     return most
 
 

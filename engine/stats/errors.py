@@ -33,9 +33,24 @@ def error_log_e(
         ConfigError: A ratio does not lie above ``m0``.
         UnmeasuredError: A count can't be one.
     """
+    return _mixed(error_growth(counts, m0=m0, ratios=ratios))
+
+
+def error_growth(
+    counts: Sequence[tuple[float, int, int]],
+    *,
+    m0: float = 1.25,
+    ratios: Sequence[float] = HARMFUL,
+) -> tuple[float, ...]:
+    """Return what each bet of `error_log_e` alone has made of the counts, in logarithms.
+
+    Raises:
+        ConfigError: A ratio does not lie above ``m0``.
+        UnmeasuredError: A count can't be one.
+    """
     if not min(ratios) > m0:
         raise ConfigError(f"ratios to bet on lie above m0 = {m0}, got {tuple(ratios)}")
-    return _mixture(counts, m0, ratios)
+    return _growth(counts, m0, ratios)
 
 
 def error_noninferiority_log_e(
@@ -54,18 +69,23 @@ def error_noninferiority_log_e(
     """
     if not max(ratios) < m0:
         raise ConfigError(f"ratios to bet on lie below m0 = {m0}, got {tuple(ratios)}")
-    return _mixture(counts, m0, ratios)
+    return _mixed(_growth(counts, m0, ratios))
 
 
-def _mixture(counts: Sequence[tuple[float, int, int]], m0: float, ratios: Sequence[float]) -> float:
+def _growth(
+    counts: Sequence[tuple[float, int, int]], m0: float, ratios: Sequence[float]
+) -> tuple[float, ...]:
     if not min(chain((m0,), ratios)) > 0.0:
         raise ConfigError("ratios of error rates lie above 0")
     for pi, own, total in counts:
         if not 0.0 < pi < 1.0 or not 0 <= own <= total:
             raise UnmeasuredError(f"errors: {own} of {total} at pi {pi!r} can't be a count")
+    return tuple(sum(_likelihood(count, rho, m0) for count in counts) for rho in ratios)
+
+
+def _mixed(growth: Sequence[float]) -> float:
     # The mixture stands outside the product: it is one bet on one ratio, over all versions.
-    growth = [sum(_likelihood(count, rho, m0) for count in counts) for rho in ratios]
-    return float(logsumexp(np.asarray(growth))) - math.log(len(ratios))
+    return float(logsumexp(np.asarray(growth))) - math.log(len(growth))
 
 
 def _likelihood(count: tuple[float, int, int], rho: float, m0: float) -> float:

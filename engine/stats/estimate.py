@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.errors import UnmeasuredError
 from engine.stats.arrays import IntArray
-from engine.stats.pseudo import centre, pseudo_of
+from engine.stats.pseudo import Centre, centre_of, middle_of, pseudo_of
 from engine.stats.tally import SCORES, Tally
 
 
@@ -17,7 +17,7 @@ class Estimate:
     """What a candidate changed, on the scale of the score.
 
     The means weigh versions by the overlap of the pair, as the lift does, and hold unrated units
-    at the baseline's frozen mean.
+    at the baseline's frozen mean of their kind.
     """
 
     lift: float
@@ -41,7 +41,7 @@ class Overlap:
     """Sum of the squared, weighted distances from the lift."""
 
 
-def estimate(tallies: Sequence[Tally], *, f: float | None) -> Estimate:
+def estimate(tallies: Sequence[Tally], *, f: float | Centre | None) -> Estimate:
     """Measure the lift over versions with different shares, by overlap weights.
 
     The weights pi(1 - pi) are those of Li, Morgan & Zaslavsky (2018); they are known before the
@@ -53,21 +53,22 @@ def estimate(tallies: Sequence[Tally], *, f: float | None) -> Estimate:
     overlap = overlap_of(tallies, f=f)
     if overlap.variance == 0.0:
         raise UnmeasuredError(f"every score equals {f!r}: the error of the lift is unmeasured")
-    candidate_share = [1.0 - tally.pi for tally in tallies]
-    baseline_share = [tally.pi for tally in tallies]
-    candidate = [(tally.candidate, tally.candidate_unrated) for tally in tallies]
-    baseline = [(tally.baseline, tally.baseline_unrated) for tally in tallies]
+    centre = centre_of(f)
+    candidate = [
+        (t.candidate, t.candidate_unrated, middle_of(t, centre), 1.0 - t.pi) for t in tallies
+    ]
+    baseline = [(t.baseline, t.baseline_unrated, middle_of(t, centre), t.pi) for t in tallies]
     return Estimate(
         lift=overlap.lift,
         se=math.sqrt(overlap.variance) / overlap.weight,
-        candidate_mean=_mean(candidate, candidate_share, centre(f)),
-        baseline_mean=_mean(baseline, baseline_share, centre(f)),
+        candidate_mean=_mean(candidate),
+        baseline_mean=_mean(baseline),
         candidate_units=sum(tally.candidate_units for tally in tallies),
         baseline_units=sum(tally.baseline_units for tally in tallies),
     )
 
 
-def overlap_of(tallies: Sequence[Tally], *, f: float | None) -> Overlap:
+def overlap_of(tallies: Sequence[Tally], *, f: float | Centre | None) -> Overlap:
     """Sum the weighted outcomes of all units.
 
     Raises:
@@ -85,10 +86,11 @@ def overlap_of(tallies: Sequence[Tally], *, f: float | None) -> Overlap:
     return Overlap(lift=lift, weight=weight, variance=variance)
 
 
-def _mean(sides: Sequence[tuple[IntArray, int]], shares: Sequence[float], middle: float) -> float:
+def _mean(sides: Sequence[tuple[IntArray, int, float, float]]) -> float:
+    """Over (scores, unrated units, their expectation, weight) of each tally."""
     total = 0.0
     weight = 0.0
-    for (counts, unrated), share in zip(sides, shares, strict=True):
+    for counts, unrated, middle, share in sides:
         total += share * (float(np.dot(counts, SCORES)) + unrated * middle)
         weight += share * (int(counts.sum()) + unrated)
     return total / weight

@@ -12,6 +12,36 @@ from engine.stats.tally import LEVELS, SCORES, Tally
 NO_HISTORY = 0.5
 
 
+@dataclass(frozen=True)
+class Centre:
+    """What scores are measured from: expectations that were frozen before the first unit.
+
+    Units of different kinds may have expectations of their own, which tallies carry. A wrong one
+    costs speed, never validity, because it stands on both sides of the comparison: the regression
+    adjustment of CUPED (Deng, Xu, Kohavi & Walker 2013) in its unbiased, augmented form (Robins,
+    Rotnitzky & Zhao 1994) with the same model for both variants.
+    """
+
+    mean: float
+    """Of units that nothing more is known of."""
+    low: float
+    """Smallest of all expectations."""
+    high: float
+    """Largest of all expectations."""
+    variance: float
+    """Of a score around its expectation. One for all kinds: a bet that grew with what is known of
+    a unit would test another average of the lifts."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.low <= self.mean <= self.high <= 1.0:
+            raise ConfigError(
+                f"centre: low {self.low!r}, mean {self.mean!r}, high {self.high!r}; they rise "
+                "within [0, 1]"
+            )
+        if not self.variance > 0.0:
+            raise ConfigError(f"centre: the variance is {self.variance!r}; it lies above 0")
+
+
 @dataclass(frozen=True, eq=False)
 class Pseudo:
     """Inverse-propensity-weighted outcomes of a pair, one row for each tally.
@@ -31,35 +61,51 @@ class Pseudo:
     """Lowest outcome that any unit of the row could have, seen or not."""
 
 
-def pseudo_of(tallies: Sequence[Tally], f: float | None, *, mirrored: bool = False) -> Pseudo:
-    """Lay out the outcomes of all tallies around the centre ``f``, negated if mirrored.
+def pseudo_of(
+    tallies: Sequence[Tally], f: float | Centre | None, *, mirrored: bool = False
+) -> Pseudo:
+    """Lay out the outcomes of all tallies around their centres, negated if mirrored.
 
     Raises:
-        ConfigError: ``f`` is outside [0, 1].
+        ConfigError: An expected score is out of range.
     """
     sign = -1.0 if mirrored else 1.0
+    centre = centre_of(f)
     pi = np.array([tally.pi for tally in tallies], dtype=np.float64)
-    gap = sign * (SCORES - centre(f))
+    middles = np.array([middle_of(tally, centre) for tally in tallies], dtype=np.float64)
+    gap = sign * (SCORES[None, :] - middles[:, None])
     rated = np.concatenate([gap / pi[:, None], -gap / (1.0 - pi[:, None])], axis=1)
     values = np.concatenate([rated, np.zeros((len(tallies), 1))], axis=1)
     counts = _counts(tallies)
     met = counts.any(axis=0)
-    return Pseudo(pi=pi, values=values[:, met], counts=counts[:, met], floor=rated.min(axis=1))
+    low, high = (centre.low, centre.high) if mirrored else (1.0 - centre.high, 1.0 - centre.low)
+    floor = -np.maximum((1.0 - low) / pi, high / (1.0 - pi))
+    return Pseudo(pi=pi, values=values[:, met], counts=counts[:, met], floor=floor)
 
 
-def centre(f: float | None) -> float:
-    """Return the score that stands for "nothing known": the frozen mean of the baseline."""
-    if f is None:
-        return NO_HISTORY
-    if not 0.0 <= f <= 1.0:
+def centre_of(f: float | Centre | None) -> Centre:
+    """The centre that one expectation for all units is; None stands for "nothing known".
+
+    Raises:
+        ConfigError: ``f`` is outside [0, 1].
+    """
+    if isinstance(f, Centre):
+        return f
+    mean = NO_HISTORY if f is None else f
+    if not 0.0 <= mean <= 1.0:
         raise ConfigError(f"the baseline mean f is {f!r}; it lies in [0, 1]")
-    return f
+    return Centre(mean=mean, low=mean, high=mean, variance=mean * (1.0 - mean) or 0.25)
 
 
-def spread(f: float | None) -> float:
-    """Return the variance to expect of a score: f(1 - f), or 1/4 where that tells nothing."""
-    middle = centre(f)
-    return middle * (1.0 - middle) or 0.25
+def middle_of(tally: Tally, centre: Centre) -> float:
+    """The expectation that a tally's units are measured from."""
+    if tally.f is None:
+        return centre.mean
+    if not centre.low <= tally.f <= centre.high:
+        raise ConfigError(
+            f"a tally's f is {tally.f!r}; it lies between {centre.low!r} and {centre.high!r}"
+        )
+    return tally.f
 
 
 def _counts(tallies: Sequence[Tally]) -> IntArray:

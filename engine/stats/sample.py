@@ -11,6 +11,16 @@ Counts = tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
 
 
 @dataclass(frozen=True, eq=False)
+class Batch:
+    """Some matured units of a pair in a row, one entry a snapshot version."""
+
+    quality: tuple[Tally, ...]
+    """Scores of the objective."""
+    errors: tuple[tuple[float, int, int], ...]
+    """(propensity, failed candidate units, failed units of the pair)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Sample:
     """Outcomes of a candidate and its concurrent baseline, one cell per snapshot version.
 

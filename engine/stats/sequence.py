@@ -19,7 +19,7 @@ from engine.stats.crossing import crossing
 from engine.stats.estimate import overlap_of
 from engine.stats.interval import Interval
 from engine.stats.moments import Moments
-from engine.stats.pseudo import spread
+from engine.stats.pseudo import Centre, centre_of
 from engine.stats.tally import SCORES, Tally
 
 N_MIN = 200
@@ -44,7 +44,7 @@ def mean_interval(
 def difference_interval(
     tallies: Sequence[Tally],
     *,
-    f: float | None,
+    f: float | Centre | None,
     alpha: float,
     planned_units: int,
     n_min: int = N_MIN,
@@ -63,7 +63,7 @@ def difference_interval(
     overlap = overlap_of(tallies, f=f)
     if overlap.variance == 0.0:
         raise UnmeasuredError("no score differs from the baseline's mean: no spread to go by")
-    rho = best_rho(spread(f) * planned_units / 4.0, alpha, exact=True)
+    rho = best_rho(centre_of(f).variance * planned_units / 4.0, alpha, exact=True)
     width = two_sided_width(overlap.variance / rho, alpha)
     half = math.sqrt(overlap.variance) * width / overlap.weight
     return Interval(low=overlap.lift - half, high=overlap.lift + half, estimate=overlap.lift)

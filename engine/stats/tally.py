@@ -30,6 +30,8 @@ class Tally:
     """Baseline units with score k/100, at index k."""
     candidate_unrated: int = 0
     baseline_unrated: int = 0
+    f: float | None = None
+    """Score that was expected of these units before they were assigned; None says nothing."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.pi < 1.0:
@@ -75,17 +77,20 @@ def tally_of(
 
 
 def merged(a: Tally, b: Tally) -> Tally:
-    """Add two tallies of the same pair and propensity; the order of merging never matters.
+    """Add two tallies of one pair, propensity and expectation; their order never matters.
 
     Raises:
-        ConfigError: The propensities differ.
+        ConfigError: The propensities or the expected scores differ.
     """
     if a.pi != b.pi:
         raise ConfigError(
             f"tallies with pi {a.pi!r} and {b.pi!r} can't be added; keep one for each version"
         )
+    if a.f != b.f:
+        raise ConfigError(f"tallies with f {a.f!r} and {b.f!r} can't be added; keep them apart")
     return Tally(
         pi=a.pi,
+        f=a.f,
         candidate=a.candidate + b.candidate,
         baseline=a.baseline + b.baseline,
         candidate_unrated=a.candidate_unrated + b.candidate_unrated,

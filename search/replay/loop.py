@@ -12,7 +12,7 @@ import numpy as np
 from engine.config.experiment import Experiment
 from engine.errors import UnmeasuredError
 from engine.experiment.anchor import promotions, spent_by
-from engine.experiment.decide import Figures, decide, decide_holdback, decide_step, figures_of
+from engine.experiment.decide import Figures, decide, decide_step, figures_of
 from engine.experiment.entries import (
     Decision,
     ExperimentStarted,
@@ -26,6 +26,7 @@ from engine.experiment.entries import (
 )
 from engine.experiment.figures import SHOWN_ALPHA
 from engine.experiment.fold import after
+from engine.experiment.holdback import decide_holdback
 from engine.experiment.split import BUCKETS, Split
 from engine.experiment.state import State, WorkflowState
 from engine.experiment.variant import Variant
@@ -33,7 +34,7 @@ from engine.experiment.window import Window
 from engine.stats.ratio import ratio_interval
 from search.allocation import is_worth_it, shares_of
 from search.assess import rules_of
-from search.assessed import longest_step
+from search.assessed import against_rivals, longest_step
 from search.life import closing
 from search.opening import FARTHEST, NO_HISTORY, Proposal, has_room, opening
 from search.replay.cells import Cells, Side
@@ -232,6 +233,8 @@ class Loop:
         if window.kind == "trial":
             verdict = decide(figures, rules)
             self._note(window, figures)
+            if verdict.cause == "rivals":
+                verdict = decide(figures | against_rivals(figures, self._beside(window)), rules)
             decision = closing(window, verdict, self._experiment, seq=self._state.seq + 1)
         elif window.kind == "ramp":
             verdict = decide_step(
@@ -257,6 +260,11 @@ class Loop:
             self._track.promote(self._names[decision.after], log_e)
         elif isinstance(decision, RolledBack):
             self._track.promote(self._names[decision.after], log_e, rollback=True)
+
+    def _beside(self, window: Window) -> list[Figures]:
+        """What is known of the other open candidates."""
+        others = trials_of(self._workflow, self._experiment.experiment)
+        return [self._figures[o.id] for o in others if o.id != window.id and o.id in self._figures]
 
     def _note(self, window: Window, figures: Figures) -> None:
         """Keep what the search learns from: a window's newest figures."""

@@ -1,10 +1,11 @@
 from engine.experiment.decide import HARM_LOG_E
-from engine.experiment.entries import Promoted, RampStepped
+from engine.experiment.entries import Promoted, RampStepped, WindowClosed
 from engine.experiment.verdict import Verdict
-from search.assessed import PATIENCE, assess_holdback, assess_step
+from search.assessed import PATIENCE, assess_holdback, assess_step, assess_trial
 from search.books import FactsFollower
 from search.selector import holdback_decision
 from search.verify import verify
+from search.words import verdict_in_words
 from tests.search.played import PARAMS, hash_of
 from tests.search.stage import Stage, experiment_of
 
@@ -127,3 +128,41 @@ def test_before_a_batch_is_full_no_regression_is_measured(stage):
     stage.serve(1)
 
     assert held_back(stage).figures["regression_log_e"] is None
+
+
+def test_where_the_best_is_looked_for_an_equal_rival_holds_a_proof(tmp_path):
+    windows = experiment_of().windows.model_dump() | {"allocation": "top-two", "max_units": 50_000}
+    stage = Stage(tmp_path, experiment_of(windows=windows))
+    stage.on_sleep = stage.wait
+    for trial, k in (("a", 8), ("b", 9)):
+        next(stage.life(trial, **{"rag.top_k": k}).reports())
+    one, other = stage.workflow.open_windows
+    stage.quality = {stage.baseline: 0.2, one.candidate: 0.8, other.candidate: 0.8}
+    stage.serve(16)
+    stage.wait(5)
+    stage.serve(1)
+
+    found = trial_of(stage, one)
+
+    assert (found.action, found.cause) == ("hold", "rivals")
+    assert 0.0 < found.figures["chance_of_best"] < 0.9
+    assert "another open candidate may be better still" in verdict_in_words(found)
+
+    stage.append(
+        WindowClosed(
+            window=other.id, verdict=Verdict(action="stop", cause="operator", reason="enough")
+        )
+    )
+    alone = trial_of(stage, one)
+
+    assert (alone.action, alone.cause) == ("promote", "evidence")
+    assert alone.figures["chance_of_best"] == 1.0
+    stage.close()
+
+
+def trial_of(stage, window):
+    facts = FactsFollower(stage.root)
+    found = facts.follow()
+    return assess_trial(
+        stage.workflow, stage.experiment, window, found, upto=facts.upto, now=stage.now
+    )

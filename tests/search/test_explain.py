@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 
 from engine.books.ledger import Entry
 from engine.errors import NotFoundError
-from engine.experiment.entries import KINDS, CandidateAdded, HoldbackNarrowed, Reallocated
+from engine.experiment.entries import (
+    KINDS,
+    CandidateAdded,
+    ExperimentStarted,
+    HoldbackNarrowed,
+    Reallocated,
+    decision_of,
+)
 from engine.experiment.fold import fold
+from engine.experiment.state import State
 from engine.experiment.verdict import Action, Cause, Verdict
 from search.books import Decisions
 from search.explain import Explained, changes_in_words, explain
@@ -187,3 +195,38 @@ def test_a_wish_is_told_with_what_it_changes(entries):
 
     assert told.changes == {"rag.top_k": (8, 3)}
     assert told.experiment == EXPERIMENT
+
+
+def test_a_rule_that_proves_nothing_says_so():
+    verdict = Verdict(action="promote", cause="rule", reason="the article's rule takes it")
+
+    assert "proves nothing" in verdict_in_words(verdict)
+
+
+def test_a_verdict_without_words_of_its_own_is_told_by_its_reason():
+    verdict = Verdict(action="hold", cause="segment", reason="the segment code is not proved yet")
+
+    assert verdict_in_words(verdict) == "The segment code is not proved yet."
+
+
+@pytest.mark.parametrize(
+    ("figure", "what"),
+    [("regression_log_e", "became worse"), ("error_regression_log_e", "began to fail more often")],
+)
+def test_a_regression_is_told_by_what_gave_it_away(figure, what):
+    figures = {"regression_log_e": 0.0, "error_regression_log_e": 0.0, figure: 9.0}
+    verdict = Verdict(action="rollback", cause="regression", reason="drifted", figures=figures)
+
+    said = verdict_in_words(verdict)
+
+    assert f"It {what} after its promotion." in said
+    assert "8,103 : 1" in said
+
+
+def test_the_plan_of_the_articles_rule_promises_no_proof(entries):
+    started = next(one for one in map(decision_of, entries) if isinstance(one, ExperimentStarted))
+    config = started.config | {"policy": "article"}
+
+    told = tell(State(), started.model_copy(update={"config": config}))
+
+    assert "Nothing is proved by it." in told.text

@@ -15,7 +15,7 @@ def batched(*told, now=NOW, size=SIZE):
 
 
 def units(batch):
-    return sum(tally.candidate_units + tally.baseline_units for tally in batch)
+    return sum(tally.candidate_units + tally.baseline_units for tally in batch.quality)
 
 
 @few
@@ -34,8 +34,9 @@ def test_a_full_batch_stays_what_it_was(told, now, later_s):
     before, after = (batched(*told, now=at) for at in (now, now + later_s))
 
     for old, new in zip(before, after, strict=False):
-        assert [tally.pi for tally in old] == [tally.pi for tally in new]
-        for one, same in zip(old, new, strict=True):
+        assert old.errors == new.errors
+        assert [tally.pi for tally in old.quality] == [tally.pi for tally in new.quality]
+        for one, same in zip(old.quality, new.quality, strict=True):
             assert np.array_equal(one.candidate, same.candidate)
             assert np.array_equal(one.baseline, same.baseline)
 
@@ -48,7 +49,7 @@ def test_batches_of_one_unit_add_up_to_the_sample(told, now):
     singles = batched(*told, now=now, size=1)
 
     for tally in sample.quality:
-        own = [one for (one,) in singles if one.pi == tally.pi]
+        own = [one for (one,) in (each.quality for each in singles) if one.pi == tally.pi]
         candidate = sum((one.candidate for one in own), np.zeros_like(tally.candidate))
         assert np.array_equal(candidate, tally.candidate)
         assert sum(one.baseline_unrated for one in own) == tally.baseline_unrated

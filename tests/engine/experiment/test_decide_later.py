@@ -6,12 +6,12 @@ from engine.experiment.decide import (
     ERROR_LOG_E,
     GUARDRAIL_LOG_E,
     HARM_LOG_E,
-    REGRESSION_LOG_E,
     SRM_LOG_E,
-    decide_holdback,
     decide_step,
     figures_of,
 )
+from engine.experiment.holdback import decide_holdback
+from engine.experiment.rules import REGRESSION_LOG_E
 from tests.engine.experiment.samples import EMPTY, RULES, UNMEASURED, figures, sample, thumbs
 
 
@@ -93,6 +93,7 @@ def test_a_promotion_stands_until_it_is_proved_worse():
         ({"mistake_log_e": HARM_LOG_E}, "harm"),
         ({"error_log_e": ERROR_LOG_E}, "errors"),
         ({"regression_log_e": REGRESSION_LOG_E}, "regression"),
+        ({"error_regression_log_e": REGRESSION_LOG_E}, "regression"),
     ],
 )
 def test_a_promotion_that_is_proved_worse_is_rolled_back(flaw, cause):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
 from engine.stats.allocation import (
     MIN_SHARE,
@@ -134,8 +135,24 @@ def test_without_candidates_nothing_is_boosted():
     assert exploration_of([], [], usual=0.2, cap=0.5) == 0.2
 
 
-def test_the_chances_of_being_the_best_add_up_to_one():
-    chances = chance_of_best([Posterior(0.0, 0.03)] * 4, rng(), draws=20_000)
+@few
+@given(beliefs)
+def test_the_chances_of_being_the_best_add_up_to_one(posteriors):
+    assert sum(chance_of_best(posteriors)) == pytest.approx(1.0)
 
-    assert sum(chances) == pytest.approx(1.0)
-    assert chances == pytest.approx((0.25,) * 4, abs=0.02)
+
+def test_equals_are_equally_likely_the_best():
+    assert chance_of_best([Posterior(0.0, 0.03)] * 4) == pytest.approx((0.25,) * 4)
+
+
+def test_of_two_the_chance_is_that_of_their_difference():
+    first, second = Posterior(0.03, 0.01), Posterior(0.01, 0.02)
+
+    expected = float(ndtr((0.03 - 0.01) / np.hypot(0.01, 0.02)))
+    assert chance_of_best([first, second])[0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_one_that_is_known_exactly_is_compared_all_the_same():
+    found = chance_of_best([Posterior(0.0, 0.0), Posterior(0.0, 0.02)])
+
+    assert found == pytest.approx((0.5, 0.5), abs=0.01)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.stats.betting import Bets, log_e, tally_of
-from engine.stats.detector import Detector, regression_log_e
+from engine.stats.detector import Detector, error_regression_log_e, regression_log_e
+from engine.stats.errors import HARMFUL, error_growth, error_log_e
 
 ARL = 5_000
 
@@ -90,3 +91,37 @@ def test_equal_variants_raise_few_false_alarms():
         alarms += found >= log(ARL)
 
     assert alarms <= 5
+
+
+def test_errors_of_two_batches_by_hand():
+    first, second = [(0.9, 20, 21)], [(0.9, 18, 19), (0.5, 3, 5)]
+
+    found = error_regression_log_e([first, second])
+
+    grown = zip(error_growth(first), error_growth(second), strict=True)
+    sums = [(exp(one) + 1.0) * exp(two) for one, two in grown]
+    assert found == pytest.approx(log(sum(sums) / len(HARMFUL)))
+
+
+def test_errors_that_begin_late_are_found_in_spite_of_a_long_good_time_before():
+    good, bad = [[(0.9, 2, 4)]] * 200, [[(0.9, 40, 40)]] * 6
+
+    found = error_regression_log_e([*good, *bad])
+
+    assert found > log(ARL)
+    assert error_log_e([one for (one,) in [*good, *bad]]) < 0.0
+
+
+def test_equal_errors_raise_few_false_alarms():
+    rng = np.random.default_rng(12)
+    alarms = 0
+    for _ in range(40):
+        own, other = rng.binomial((180, 20), 0.02, size=(500, 2)).T
+        counts = ([(0.9, int(a), int(a + b))] for a, b in zip(own, other, strict=True))
+        alarms += error_regression_log_e(counts) >= log(ARL)
+
+    assert alarms <= 8
+
+
+def test_without_batches_no_error_is_a_regression():
+    assert error_regression_log_e([]) == 0.0
