@@ -95,6 +95,7 @@ def rules_of(
     return Rules(
         alpha=window.alpha,
         f0=window.f0,
+        expected=window.expected,
         mde=experiment.objective.mde,
         latency_ratio=rails.latency_ratio / spent,
         error_margin=rails.error_margin,
@@ -175,6 +176,7 @@ def questions_of(experiment: Experiment, rules: Rules | None = None) -> Question
         slow_ratio=slow_ratio if rules is None else rules.latency_p95,
         timeouts=rails.timeout_margin is not None,
         cost=rails.cost_ratio is not None,
+        expected=rules.expected.segments if rules is not None and rules.expected else {},
     )
 
 

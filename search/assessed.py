@@ -3,19 +3,18 @@
 from collections.abc import Iterable, Iterator
 
 from engine.config.experiment import Experiment
-from engine.evidence.measure import Facts, Pair, Questions, batches
+from engine.evidence.measure import Facts, Pair, batches
 from engine.experiment.decide import Figures, decide, decide_step, figures_of
 from engine.experiment.holdback import decide_holdback
 from engine.experiment.rules import Rules
 from engine.experiment.split import BUCKETS
 from engine.experiment.state import WorkflowState
 from engine.experiment.variant import differences
-from engine.experiment.verdict import Evidence, Verdict
+from engine.experiment.verdict import Verdict
 from engine.experiment.window import Window
 from engine.stats.allocation import chance_of_best, posterior
 from engine.stats.detector import error_regression_log_e, regression_log_e
 from search.assess import pair_of, questions_of, rules_of, sample_of, tightened_by
-from search.opening import baseline_sample, mean_of
 from search.room import trials_of
 
 BATCH = 200
@@ -62,7 +61,8 @@ def _beside(
     for one in trials_of(workflow, experiment.experiment):
         if one.id != window.id:
             rules = rules_of(experiment, one, high_risk=False)
-            sample, _ = sample_of(facts, pair_of(workflow, one), experiment, upto=0, now=now)
+            pair = pair_of(workflow, one)
+            sample, _ = sample_of(facts, pair, experiment, upto=0, now=now, rules=rules)
             yield figures_of(sample, rules, bounds=False)
 
 
@@ -136,22 +136,6 @@ def _regression(
         "regression_log_e": regression_log_e((one.quality for one in found), f=rules.f0),
         "error_regression_log_e": error_regression_log_e(one.errors for one in found),
     }
-
-
-def frozen_mean(
-    workflow: WorkflowState, experiment: Experiment, facts: Facts, *, upto: int, now: float
-) -> tuple[float, Evidence]:
-    """The baseline's mean of the objective before a window opens, and the facts behind it."""
-    objective = experiment.objective.metric
-    declared = {name: one for name, one in experiment.metrics.items() if name == objective}
-    sample = baseline_sample(
-        facts,
-        workflow,
-        now=now,
-        maturation_s=experiment.maturation_s,
-        questions=Questions(objective=objective, metrics=declared),
-    )
-    return mean_of(sample), Evidence(upto=upto, now=now, digest=sample.digest)
 
 
 def is_high_risk(workflow: WorkflowState, experiment: Experiment, window: Window) -> bool:

@@ -6,7 +6,7 @@ from engine.experiment.decide import Figures
 from engine.experiment.split import BUCKETS, HELD_OUT
 from engine.experiment.state import WorkflowState
 from engine.stats.betting import estimate
-from search.opening import mean_of
+from search.frozen import mean_of
 
 ESTIMATES = ("lift", "se", "candidate_mean", "baseline_mean")
 

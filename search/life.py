@@ -18,10 +18,11 @@ from engine.experiment.entries import Decision, Nominated, WindowClosed, WindowO
 from engine.experiment.split import BUCKETS
 from engine.experiment.state import State
 from engine.experiment.variant import Variant, configured, copy_of, variant_of
-from engine.experiment.verdict import Evidence, Verdict
+from engine.experiment.verdict import Verdict
 from engine.experiment.window import Window
-from search.assessed import assess_trial, frozen_mean
+from search.assessed import assess_trial
 from search.books import Decisions, FactsFollower
+from search.frozen import Frozen, frozen
 from search.gate import is_out_of_time
 from search.opening import NoRoom, Over, Proposal, ended_with, opening
 from search.report import Report
@@ -113,8 +114,7 @@ class Life:
                 self._world.sleep(pause_s)
                 pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
                 continue
-            f0, measured = self._mean(state)
-            opened = self._append_opening(state, replace(proposal, f0=f0, measured=measured))
+            opened = self._append_opening(state, replace(proposal, **vars(self._frozen(state))))
             if opened is not None:
                 self._renew_at = self._world.clock() + proposal.experiment.windows.lease_s / 3
                 return opened
@@ -132,12 +132,12 @@ class Life:
         candidate = candidate_of(installed, baseline, changes)
         return Proposal(trial=self._trial, candidate=candidate, experiment=experiment)
 
-    def _mean(self, state: State) -> tuple[float, Evidence]:
-        """The present baseline's mean score so far, with the facts that it was measured on."""
+    def _frozen(self, state: State) -> Frozen:
+        """What is expected of the present baseline's units."""
         workflow = state.workflow(state.experiments[self._name].workflow)
         facts = self._facts.follow()
         upto, now = self._facts.upto, self._facts.settled_at()
-        return frozen_mean(workflow, self._experiment(state), facts, upto=upto, now=now)
+        return frozen(workflow, self._experiment(state), facts, upto=upto, now=now)
 
     def _append_opening(self, seen: State, proposal: Proposal) -> str | None:
         """Append the next opening move; the window's id once one is open."""
@@ -241,6 +241,7 @@ def closing(
         lane=BUCKETS - round(experiment.holdback * BUCKETS),
         alpha=window.alpha,
         f0=window.f0,
+        expected=window.expected,
         lease_s=window.lease_s,
         continues=(*window.continues, window.id),
         verdict=verdict,

@@ -4,23 +4,16 @@ from dataclasses import dataclass
 
 from engine.config.experiment import Experiment, space_of
 from engine.errors import LedgerCorruptError
-from engine.evidence.measure import Facts, Pair, Questions, Shares, measure
 from engine.experiment.entries import Reallocated, WindowClosed, WindowOpened
+from engine.experiment.expected import Expected
 from engine.experiment.split import BUCKETS
 from engine.experiment.state import ExperimentState, State, WorkflowState
 from engine.experiment.variant import Variant
 from engine.experiment.verdict import Evidence, Verdict
 from engine.experiment.window import Window
 from engine.stats.alpha import Spent, next_alpha
-from engine.stats.sample import Sample
-from engine.stats.tally import SCORES
+from search.frozen import NO_HISTORY
 from search.room import room_made, trials_of
-
-ENOUGH_RATED = 50
-"""Rated baseline units before their mean is worth freezing."""
-NO_HISTORY = 0.5
-FARTHEST = 0.02
-"""A frozen mean stays this far from 0 and 1, where it would leave a test no variance."""
 
 UNFIT = frozenset({"harm", "errors"})
 """Causes after which a candidate is never tried again against the same baseline."""
@@ -37,6 +30,8 @@ class Proposal:
     experiment: Experiment
     f0: float = NO_HISTORY
     """The baseline's mean score so far."""
+    expected: Expected | None = None
+    """The same by segment."""
     measured: Evidence | None = None
     """Which facts that mean was measured on."""
 
@@ -120,43 +115,6 @@ def level_of(workflow: WorkflowState, known: ExperimentState, experiment: Experi
     return next_alpha(spent, alpha=experiment.alpha, horizon=experiment.windows.max_trials)
 
 
-def baseline_mean(
-    facts: Facts, workflow: WorkflowState, *, now: float, maturation_s: float
-) -> float:
-    """The baseline's mean matured score in its own buckets; 0.5 while hardly anything is rated."""
-    return mean_of(baseline_sample(facts, workflow, now=now, maturation_s=maturation_s))
-
-
-def baseline_sample(
-    facts: Facts,
-    workflow: WorkflowState,
-    *,
-    now: float,
-    maturation_s: float,
-    questions: Questions | None = None,
-) -> Sample:
-    """What the baseline did in its own buckets, as a pair without a candidate."""
-    versions = [v for v, split in workflow.splits.items() if split.baseline == workflow.baseline]
-    alone = Pair(
-        candidate="",
-        baseline=workflow.baseline,
-        candidate_windows=(),
-        baseline_windows=("",),
-        shares=dict.fromkeys(versions, Shares(1, BUCKETS - 1)),
-    )
-    asked = questions or Questions()
-    return measure(facts, alone, now=now, maturation_s=maturation_s, questions=asked)
-
-
-def mean_of(sample: Sample) -> float:
-    """The baseline's mean score, kept from 0 and 1; 0.5 while hardly anything is rated."""
-    rated = sum(int(tally.baseline.sum()) for tally in sample.quality)
-    if rated < ENOUGH_RATED:
-        return NO_HISTORY
-    mean = sum(float((tally.baseline * SCORES).sum()) for tally in sample.quality) / rated
-    return min(max(mean, FARTHEST), 1.0 - FARTHEST)
-
-
 def _refusal(
     workflow: WorkflowState, known: ExperimentState, proposal: Proposal, before: Window | None
 ) -> Over | None:
@@ -197,13 +155,19 @@ def _opened(
         lane=share,
         alpha=level_of(workflow, known, proposal.experiment),
         f0=proposal.f0,
+        expected=proposal.expected,
         lease_s=windows.lease_s,
         measured=proposal.measured,
     )
     if before is None:
         return fresh
     chain = (*before.continues, before.id)
-    kept = {"alpha": before.alpha, "f0": before.f0, "measured": None}
+    kept = {
+        "alpha": before.alpha,
+        "f0": before.f0,
+        "expected": before.expected,
+        "measured": None,
+    }
     return fresh.model_copy(update={**kept, "continues": chain})
 
 

@@ -24,8 +24,9 @@ from engine.experiment.verdict import Verdict
 from engine.experiment.window import Window
 from engine.stats.sample import Sample
 from search.assess import pair_of, rules_of
+from search.frozen import baseline_mean
 from search.life import closing
-from search.opening import Proposal, baseline_mean, has_room, opening
+from search.opening import Proposal, has_room, opening
 
 WORKFLOW = "recorded"
 BASELINE = Variant.of({"copy": 0})
@@ -234,6 +235,7 @@ class _Search:
                 "window": [one.window for one in met],
                 "lapsed": [""] * count,
                 "forced": [False] * count,
+                "segment": [""] * count,
             }
         )
         traces = pl.DataFrame(

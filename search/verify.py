@@ -23,13 +23,15 @@ from engine.experiment.entries import (
     WindowOpened,
     decision_of,
 )
+from engine.experiment.expected import Expected
 from engine.experiment.fold import after
 from engine.experiment.state import State, WorkflowState
 from engine.experiment.verdict import Evidence, Verdict
 from engine.experiment.window import Window
 from search.allocation import reallocation_mismatch
-from search.assessed import assess_holdback, assess_step, assess_trial, frozen_mean
+from search.assessed import assess_holdback, assess_step, assess_trial
 from search.books import FactsFollower
+from search.frozen import frozen
 from search.opening import level_of
 
 CLOSE = 1e-9
@@ -119,13 +121,15 @@ def opening_mismatch(state: State, decision: WindowOpened, facts: Facts) -> str 
         if decision.measured is None:
             return None
         upto, now = decision.measured.upto, decision.measured.now
-        mean, evidence = frozen_mean(workflow, experiment, _seen(facts, upto), upto=upto, now=now)
+        found = frozen(workflow, experiment, _seen(facts, upto), upto=upto, now=now)
     except (TrimtabError, ValueError) as error:
         return f"can't be computed again: {error}"
-    if evidence != decision.measured:
+    if found.measured != decision.measured:
         return "the outcomes behind f0 are not the stored ones: their digest differs"
-    if not _is_close(decision.f0, mean):
-        return f"f0 is recorded as {decision.f0!r}; the books give {mean!r}"
+    if not _is_close(decision.f0, found.f0):
+        return f"f0 is recorded as {decision.f0!r}; the books give {found.f0!r}"
+    if not _are_close(decision.expected, found.expected):
+        return f"expected is recorded as {decision.expected}; the books give {found.expected}"
     return None
 
 
@@ -177,6 +181,17 @@ def _difference(recorded: Verdict, computed: Verdict) -> str | None:
             f"{computed.action} ({computed.cause})"
         )
     return None
+
+
+def _are_close(recorded: Expected | None, found: Expected | None) -> bool:
+    if recorded is None or found is None:
+        return recorded is found
+    means = recorded.segments, found.segments
+    return (
+        means[0].keys() == means[1].keys()
+        and all(_is_close(mean, means[1][name]) for name, mean in means[0].items())
+        and _is_close(recorded.variance, found.variance)
+    )
 
 
 def _is_close(said: float | None, found: float | None) -> bool:

@@ -10,7 +10,6 @@ def unanswered(status: str = "ok", error: str = "", message: str = "") -> dict[s
         "error": error,
         "message": message,
         "text": "",
-        "segment": "",
         "model": "",
         "input_tokens": 0,
         "output_tokens": 0,

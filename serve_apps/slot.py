@@ -22,7 +22,7 @@ from serve_apps.names import EMBEDDER
 from serve_apps.outcome import unanswered
 
 KEPT = 2
-ANSWERED = ("text", "segment", "model", "input_tokens", "output_tokens", "cost_usd", "cache_hit")
+ANSWERED = ("text", "model", "input_tokens", "output_tokens", "cost_usd", "cache_hit")
 
 
 class Slot:

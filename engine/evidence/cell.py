@@ -33,6 +33,18 @@ class Cell:
         """A metric's scores."""
         return self._tally(self.matured, pl.col(score_of(name)))
 
+    def objective(self) -> tuple[Tally, ...]:
+        """The objective's scores, those of segments with an expectation of their own apart."""
+        expected = self.questions.expected
+        own = pl.col("segment").is_in(list(expected)).fill_null(value=False)
+        score = pl.col(score_of(self.questions.objective))
+        rest = self._tally(self.matured.filter(~own), score)
+        apart = [
+            self._tally(self.matured.filter(segment=name), score, f=f)
+            for name, f in sorted(expected.items())
+        ]
+        return rest, *apart
+
     def segment(self, name: str) -> Tally:
         """The objective's scores in one segment."""
         own = self.matured.filter(segment=name)
@@ -90,7 +102,7 @@ class Cell:
         propensity = self.shares.propensity
         return (candidates, units.height - candidates), (propensity, 1 - propensity)
 
-    def _tally(self, units: pl.DataFrame, score: pl.Expr) -> Tally:
+    def _tally(self, units: pl.DataFrame, score: pl.Expr, *, f: float | None = None) -> Tally:
         level = (score * (LEVELS - 1)).round().cast(pl.Int64)
         scored = units.select("candidate", level=level)
         sides = [scored.filter(candidate=side)["level"] for side in (True, False)]
@@ -101,6 +113,7 @@ class Cell:
             baseline=counts[1].astype(np.int64),
             candidate_unrated=sides[0].null_count(),
             baseline_unrated=sides[1].null_count(),
+            f=f,
         )
 
     def _moments(self, units: pl.DataFrame, value: pl.Expr) -> Stratum:

@@ -41,7 +41,7 @@ def measure(
     candidate_units = int(matured["candidate"].sum())
     limit_s = _limit(past, questions)
     return Sample(
-        quality=tuple(cell.scores(questions.objective) for cell in cells),
+        quality=tuple(tally for cell in cells for tally in cell.objective()),
         no_error=tuple(cell.without("failed") for cell in cells),
         errors=tuple(cell.errors() for cell in cells),
         latency=tuple(cell.latency() for cell in cells),
@@ -90,7 +90,7 @@ def _batch(units: pl.DataFrame, pair: Pair, questions: Questions) -> Batch:
         for version in sorted(units["version"].unique())
     ]
     return Batch(
-        quality=tuple(cell.scores(questions.objective) for cell in cells),
+        quality=tuple(tally for cell in cells for tally in cell.objective()),
         errors=tuple(cell.errors() for cell in cells),
     )
 
@@ -134,8 +134,7 @@ def _units(requests: pl.DataFrame, questions: Questions, now: float) -> pl.DataF
     return (
         requests.group_by(UNIT)
         .agg(
-            pl.col("at", "until", "version", "candidate").first(),
-            pl.col("segment").filter(pl.col("segment") != "").first(),
+            pl.col("at", "until", "version", "candidate", "segment").first(),
             pl.col("failed", "timed_out").any(),
             pl.col("traced").all(),
             pl.col(means).mean(),

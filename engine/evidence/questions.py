@@ -18,6 +18,8 @@ class Questions:
     """How many times the baseline's 95th percentile a candidate's slowest twentieth may take."""
     timeouts: bool = False
     cost: bool = False
+    expected: Mapping[str, float] = field(default_factory=dict)
+    """The baseline's mean of the objective by segment, frozen before the first unit."""
 
     @property
     def asked(self) -> dict[str, Metric]:
@@ -31,7 +33,7 @@ class Questions:
         others = [score_of(name) for name in list(self.asked)[1:]]
         return (
             *others,
-            *(["segment"] if self.segments else []),
+            *(["segment"] if self.segments or self.expected else []),
             *(["timed_out"] if self.timeouts or self.slow_ratio is not None else []),
             *(["cost_usd", "tokens"] if self.cost else []),
         )

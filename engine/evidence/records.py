@@ -22,10 +22,13 @@ EXPOSURE = pa.schema(
         ("window", pa.string()),
         ("lapsed", pa.string()),
         ("forced", pa.bool_()),
+        ("segment", pa.string()),
         ("writer", pa.string()),
     ]
 )
 """A unit met a variant: `variant` was assigned, `served` answered.
+
+`segment` is the kind of request by its words alone, so no variant can change it.
 
 `window` owns the bucket, empty for the baseline's own; `lapsed` holds expired windows, comma on
 both sides of each.

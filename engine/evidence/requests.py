@@ -8,7 +8,7 @@ from engine.evidence.questions import Questions, score_of
 
 UNIT = ("unit_id", "epoch")
 """What counts once."""
-_TRACED = ("duration_s", "status", "segment", "cost_usd", "input_tokens", "output_tokens")
+_TRACED = ("duration_s", "status", "cost_usd", "input_tokens", "output_tokens")
 
 
 def requests_of(

@@ -37,6 +37,12 @@ __all__ = [
     "figures_of",
 ]
 
+HOPELESS = 0.02
+"""Chance of a lift worth waiting for below which a window is given up. A window is looked at often,
+so a line at 0.1 gives up one in five candidates that are worth it."""
+TOO_SLOW = 0.1
+"""The same of keeping the latency margin, which is known sooner."""
+
 
 class Guardrail(NamedTuple):
     """One loss that has to be proved absent before a promotion."""
@@ -230,11 +236,11 @@ def _reaches(log_e: float | None, line: float) -> bool:
 def _exhausted(figures: Figures, rules: Rules) -> Verdict | None:
     units = figures["candidate_units"] or 0
     hope = chance_of_lift(figures, rules.worth)
-    if hope is not None and hope < 0.10:
+    if hope is not None and hope < HOPELESS:
         reason = f"a lift of {rules.worth:.3f} has a chance of {hope:.2f} only"
         return verdict_of("stop", "futility", reason, figures)
     quick = chance_of_latency(figures, rules.latency_ratio)
-    if quick is not None and quick < 0.10:
+    if quick is not None and quick < TOO_SLOW:
         reason = f"latency within its margin has a chance of {quick:.2f} only"
         return verdict_of("stop", "latency", reason, figures)
     if units >= rules.max_units:

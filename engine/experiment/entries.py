@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from engine.config.paths import Setting
 from engine.errors import LedgerCorruptError
+from engine.experiment.expected import Expected, Score
 from engine.experiment.variant import Variant
 from engine.experiment.verdict import Evidence, Verdict
 
 WindowKind = Literal["trial", "ramp", "holdback"]
 Level = Annotated[float, Field(gt=0.0, lt=1.0)]
-Score = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Body(BaseModel):
@@ -69,6 +69,8 @@ class WindowOpened(Body):
     """Level of this candidate's promotion test, fixed before its first unit."""
     f0: Score
     """The baseline's mean score before the window, frozen: it centres the outcomes."""
+    expected: Expected | None = None
+    """The same by segment, where that is known and tells more."""
     lease_s: float
     continues: tuple[str, ...] = ()
     """Earlier windows of the same pair whose evidence this one goes on with."""
@@ -111,6 +113,7 @@ class Nominated(Body):
     lane: int
     alpha: Level
     f0: Score
+    expected: Expected | None = None
     lease_s: float
     continues: tuple[str, ...]
     verdict: Verdict

@@ -76,11 +76,11 @@ def figures_of(sample: Sample, rules: Rules, *, bounds: bool = True) -> Figures:
 
 
 def _added(tallies: Sequence[Tally]) -> tuple[Tally, ...]:
-    """The tallies with those of equal propensity added up."""
-    totals: dict[float, Tally] = {}
+    """The tallies with those of equal propensity and expectation added up."""
+    totals: dict[tuple[float, float | None], Tally] = {}
     for tally in tallies:
-        before = totals.get(tally.pi)
-        totals[tally.pi] = tally if before is None else merged(before, tally)
+        before = totals.get((tally.pi, tally.f))
+        totals[tally.pi, tally.f] = tally if before is None else merged(before, tally)
     return tuple(totals.values())
 
 
@@ -101,18 +101,18 @@ def _quality(tallies: Sequence[Tally], rules: Rules, *, bounds: bool) -> Figures
     bets = rules.bets
     figures: Figures = {
         # A missing score stands at the centre and moves no bet: both readings give this evidence.
-        "log_e": log_e(tallies, f=rules.f0, bets=bets),
-        "harm_log_e": harm_log_e(tallies, f=rules.f0),
-        "mistake_log_e": log_e(tallies, f=rules.f0, bets=bets, mirrored=True),
+        "log_e": log_e(tallies, f=rules.centre, bets=bets),
+        "harm_log_e": harm_log_e(tallies, f=rules.centre),
+        "mistake_log_e": log_e(tallies, f=rules.centre, bets=bets, mirrored=True),
         "missing_log_e": rating_log_e(tallies, f=RATED),
         **dict.fromkeys(_ESTIMATES),
     }
     counted = tallies if rules.missing == "itt" else tuple(_rated(tally) for tally in tallies)
     try:
-        found = estimate(counted, f=rules.f0)
+        found = estimate(counted, f=rules.centre)
     except UnmeasuredError:
         return figures
-    low = lower_bound(counted, f=rules.f0, alpha=rules.alpha, bets=bets) if bounds else None
+    low = lower_bound(counted, f=rules.centre, alpha=rules.alpha, bets=bets) if bounds else None
     values = (found.lift, found.se, found.candidate_mean, found.baseline_mean, low)
     return figures | dict(zip(_ESTIMATES, values, strict=True))
 
@@ -127,7 +127,7 @@ def is_imbalanced(figures: Figures) -> bool:
 
 def _worst_case(tallies: Sequence[Tally], rules: Rules) -> float:
     """The evidence if every missing score spoke against the candidate."""
-    return log_e([_worst(tally) for tally in tallies], f=rules.f0, bets=rules.bets)
+    return log_e([_worst(tally) for tally in tallies], f=rules.centre, bets=rules.bets)
 
 
 def _worst(tally: Tally) -> Tally:
@@ -135,12 +135,12 @@ def _worst(tally: Tally) -> Tally:
     candidate, baseline = tally.candidate.copy(), tally.baseline.copy()
     candidate[0] += tally.candidate_unrated
     baseline[-1] += tally.baseline_unrated
-    return Tally(pi=tally.pi, candidate=candidate, baseline=baseline)
+    return Tally(pi=tally.pi, candidate=candidate, baseline=baseline, f=tally.f)
 
 
 def _rated(tally: Tally) -> Tally:
     """The units that have a score."""
-    return Tally(pi=tally.pi, candidate=tally.candidate, baseline=tally.baseline)
+    return Tally(pi=tally.pi, candidate=tally.candidate, baseline=tally.baseline, f=tally.f)
 
 
 def _latency(sample: Sample, rules: Rules) -> Figures:

@@ -176,6 +176,7 @@ def _opened(state: State, decision: WindowOpened, seq: int, at: float) -> State:
         lane=decision.lane,
         alpha=decision.alpha,
         f0=decision.f0,
+        expected=decision.expected,
         lease_s=decision.lease_s,
         continues=decision.continues,
         opened_seq=seq,

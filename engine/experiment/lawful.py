@@ -1,6 +1,7 @@
 """What every decision is checked against before it changes the state."""
 
 from engine.errors import LedgerCorruptError
+from engine.experiment.expected import Expected
 from engine.experiment.split import BUCKETS
 from engine.experiment.state import ExperimentState, State, WorkflowState
 from engine.experiment.window import Window
@@ -94,5 +95,5 @@ def check_chain(workflow: WorkflowState, window: Window, seq: int) -> None:
         require(same, seq, f"{id_} is no closed window of the same pair, level and mean")
 
 
-def _question(window: Window) -> tuple[str, str, float, float]:
-    return window.candidate, window.baseline, window.alpha, window.f0
+def _question(window: Window) -> tuple[str, str, float, float, Expected | None]:
+    return window.candidate, window.baseline, window.alpha, window.f0, window.expected

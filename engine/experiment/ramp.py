@@ -41,6 +41,7 @@ def nominated(state: State, decision: Nominated, seq: int, at: float) -> State:
         lane=decision.lane,
         alpha=decision.alpha,
         f0=decision.f0,
+        expected=decision.expected,
         lease_s=decision.lease_s,
         continues=decision.continues,
         opened_seq=seq,

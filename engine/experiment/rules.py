@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.stats.betting import Bets, bets_for
+from engine.experiment.expected import Expected, centre_of_window
+from engine.stats.betting import Bets, Centre, bets_for
 
 SRM_LOG_E = log(1000)
 MISSING_LOG_E = log(1 / 0.01)
@@ -52,6 +53,8 @@ class Rules(Closed):
     alpha: float
     """Level of this candidate's promotion test."""
     f0: float
+    expected: Expected | None = None
+    """The baseline's mean score by segment, where it is known."""
     mde: float
     latency_ratio: float
     """The margin that is left against the present baseline."""
@@ -73,6 +76,11 @@ class Rules(Closed):
     best: bool = False
     """Only the best of the open candidates is promoted, not any that is better."""
     policy: Literal["trimtab", "article"] = "trimtab"
+
+    @property
+    def centre(self) -> float | Centre:
+        """What the tests of the objective measure scores from."""
+        return centre_of_window(self.f0, self.expected)
 
     @property
     def worth(self) -> float:

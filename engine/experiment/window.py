@@ -3,7 +3,9 @@
 from pydantic import BaseModel, ConfigDict
 
 from engine.experiment.entries import WindowKind
+from engine.experiment.expected import Expected, centre_of_window
 from engine.experiment.verdict import Verdict
+from engine.stats.pseudo import Centre
 
 
 class Window(BaseModel):
@@ -25,6 +27,7 @@ class Window(BaseModel):
     lane: int
     alpha: float = 0.0
     f0: float = 0.5
+    expected: Expected | None = None
     lease_s: float = 0.0
     continues: tuple[str, ...] = ()
     opened_seq: int
@@ -35,6 +38,11 @@ class Window(BaseModel):
     closed_at: float | None = None
     verdict: Verdict | None = None
     """The verdict that closed it."""
+
+    @property
+    def centre(self) -> float | Centre:
+        """What its test measures scores from."""
+        return centre_of_window(self.f0, self.expected)
 
     @property
     def is_open(self) -> bool:

@@ -15,7 +15,7 @@ from engine.workflow.index import Hit, Index
 from engine.workflow.llm import Llm, Message, Price, Reply, ToolCall, Usage, total
 from engine.workflow.memo import QueryMemo
 from engine.workflow.rerank import reranked
-from engine.workflow.router import Intent, intent, route
+from engine.workflow.router import route
 from engine.workflow.spans import Span, Timeline
 from engine.workflow.tools import CALCULATOR, ToolError, called
 
@@ -29,7 +29,6 @@ class Answer:
     """What a request came to; None where the endpoint or the price list doesn't say."""
 
     text: str
-    segment: Intent
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
@@ -88,7 +87,6 @@ class QaGraph:
         usage = total(reply.usage for reply in replies)
         return Answer(
             text=replies[-1].text,
-            segment=intent(question),
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             cost_usd=usage.cost_usd,

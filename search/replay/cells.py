@@ -1,6 +1,7 @@
 """The counters of a pair of variants in a replay: one cell for each pair of shares."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from search.replay.outcomes import Arrived
 
 Shares = tuple[float, float]
 """The candidate's and the baseline's share of all traffic."""
+NOTHING: Mapping[str, float] = {}
 NONE = Moments(n=0, mean=0.0, m2=0.0)
 
 
@@ -55,12 +57,15 @@ class Cells:
         sides[0].add(candidate)
         sides[1].add(baseline)
 
-    def sample(self, elapsed_s: float) -> Sample:
-        """All that a verdict may look at; in a replay every outcome is final on arrival."""
+    def sample(self, elapsed_s: float, expected: Mapping[str, float] = NOTHING) -> Sample:
+        """All that a verdict may look at; in a replay every outcome is final on arrival.
+
+        `expected` holds the frozen means of segments that are measured from their own.
+        """
         cells = [(own / (own + base), c, b) for (own, base), (c, b) in self._cells.items()]
         names = sorted({name for _, c, b in cells for name in (*c.segments, *b.segments)})
         return Sample(
-            quality=tuple(_tally(pi, c.levels, b.levels) for pi, c, b in cells),
+            quality=tuple(tally for cell in cells for tally in _quality(*cell, expected)),
             no_error=tuple(_no_error(pi, c, b) for pi, c, b in cells),
             errors=tuple((pi, c.failed, c.failed + b.failed) for pi, c, b in cells),
             latency=tuple(Stratum(c.latency, b.latency) for _, c, b in cells),
@@ -71,6 +76,18 @@ class Cells:
             digest="",
             segments={name: tuple(_segment(name, *cell) for cell in cells) for name in names},
         )
+
+
+def _quality(
+    pi: float, candidate: Side, baseline: Side, expected: Mapping[str, float]
+) -> Iterator[Tally]:
+    """The scores of each segment with an expectation of its own, and those of all others."""
+    rest = candidate.levels, baseline.levels
+    for name, f in sorted(expected.items()):
+        own, other = (side.segments.get(name, 0 * side.levels) for side in (candidate, baseline))
+        rest = rest[0] - own, rest[1] - other
+        yield replace(_tally(pi, own, other), f=f)
+    yield _tally(pi, *rest)
 
 
 def _tally(pi: float, candidate: IntArray, baseline: IntArray) -> Tally:

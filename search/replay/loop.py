@@ -6,6 +6,7 @@ Outcomes are final on arrival, so nothing has to mature.
 
 from contextlib import suppress
 from math import log
+from typing import Any
 
 import numpy as np
 
@@ -32,20 +33,21 @@ from engine.experiment.state import State, WorkflowState
 from engine.experiment.variant import Variant
 from engine.experiment.window import Window
 from engine.stats.ratio import ratio_interval
+from engine.stats.tally import LEVELS
 from search.allocation import is_worth_it, shares_of
 from search.assess import rules_of
 from search.assessed import against_rivals, longest_step
+from search.frozen import expected_from, mean_from
 from search.life import closing
-from search.opening import FARTHEST, NO_HISTORY, Proposal, has_room, opening
+from search.opening import Proposal, has_room, opening
 from search.replay.cells import Cells, Side
-from search.replay.outcomes import Arrived, Source, mean_score
+from search.replay.outcomes import Arrived, Source
 from search.replay.proposing import Place, Proposer, Row
 from search.replay.track import Track
 from search.room import buckets, trials_of
 from search.selector import holdback_decision, ramp_decision
 
 WORKFLOW = "replayed"
-ENOUGH_RATED = 50
 ALLOCATE_EVERY = 8
 """Looks between two sharings of the exploration: each makes another pair of shares to count by."""
 IDLE = 8
@@ -134,7 +136,7 @@ class Loop:
                 trial=f"t{self._trials}",
                 candidate=self._variant(name),
                 experiment=self._experiment,
-                f0=self._baseline_mean(),
+                **self._frozen(),
             )
             move = opening(self._state, proposal)
             if isinstance(move, Reallocated):
@@ -189,11 +191,12 @@ class Loop:
                 )
             )
 
-    def _baseline_mean(self) -> float:
-        served = self._served.get(self._workflow.baseline)
-        if served is None or served.levels[:-1].sum() < ENOUGH_RATED:
-            return NO_HISTORY
-        return min(max(mean_score(served.levels), FARTHEST), 1.0 - FARTHEST)
+    def _frozen(self) -> dict[str, Any]:
+        """What is expected of the present baseline's units."""
+        served = self._served.get(self._workflow.baseline, Side())
+        segments = {name: levels[:LEVELS] for name, levels in served.segments.items()}
+        rated = served.levels[:LEVELS]
+        return {"f0": mean_from(rated), "expected": expected_from(rated, segments)}
 
     def _count(self, split: Split, arrived: list[Arrived]) -> None:
         baseline = arrived[-1]
@@ -216,7 +219,8 @@ class Loop:
 
     def _weigh(self, window: Window) -> None:
         elapsed_s = self._now - window.opened_at
-        sample = self._cells(window).sample(elapsed_s)
+        expected = window.expected.segments if window.expected else {}
+        sample = self._cells(window).sample(elapsed_s, expected)
         rules = rules_of(
             self._experiment,
             window,
@@ -239,7 +243,7 @@ class Loop:
         elif window.kind == "ramp":
             verdict = decide_step(
                 figures,
-                figures_of(self._step.sample(elapsed_s), rules),
+                figures_of(self._step.sample(elapsed_s, expected), rules),
                 min_units=self._experiment.ramp.min_units,
                 max_units=longest_step(window, self._experiment.ramp.min_units),
             )

@@ -161,8 +161,8 @@ def _tried(
     pair = pair_of(workflow, window)
     own = narrowed(facts, pair)
     end = _end_of(window, until)
-    sample, _ = sample_of(own, pair, config, upto=0, now=end)
     rules = rules_of(config, window, high_risk=False)
+    sample, _ = sample_of(own, pair, config, upto=0, now=end, rules=rules)
     if window.kind == "holdback":
         rules = rules.model_copy(update={"alpha": config.alpha})
     recorded = window.verdict.figures if window.verdict and window.kind == "trial" else {}

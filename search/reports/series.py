@@ -102,15 +102,15 @@ def share_series(
 def _point(facts: Facts, pair: Pair, experiment: Experiment, window: Window, *, at: float) -> Point:
     sample = measure(facts, pair, now=at, maturation_s=experiment.maturation_s)
     try:
-        estimated = estimate(sample.quality, f=window.f0)
+        estimated = estimate(sample.quality, f=window.centre)
     except UnmeasuredError:
         estimated = None
     return Point(
         at=at,
         candidate_units=sample.candidate_units,
         baseline_units=sample.baseline_units,
-        log_e=log_e(sample.quality, f=window.f0, bets=bets_for(experiment.objective.mde)),
-        harm_log_e=harm_log_e(sample.quality, f=window.f0),
+        log_e=log_e(sample.quality, f=window.centre, bets=bets_for(experiment.objective.mde)),
+        harm_log_e=harm_log_e(sample.quality, f=window.centre),
         lift=estimated.lift if estimated else None,
         se=estimated.se if estimated else None,
     )

@@ -24,6 +24,7 @@ from engine.errors import (
     TrimtabError,
     UpstreamError,
 )
+from engine.workflow.router import intent
 from serve_apps.gateway.dispatch import Dispatcher
 from serve_apps.gateway.feedback import feedback_row
 from serve_apps.gateway.protocol import (
@@ -138,11 +139,12 @@ class Gateway:
             request.headers.get("x-trimtab-variant", ""),
         )
         trace_id = sign(self._secret, fresh_id)
-        await self._recorder.exposure(_exposure(trace_id, route, at))
+        segment = intent(messages[-1]["content"])
+        await self._recorder.exposure(_exposure(trace_id, route, at) | {"segment": segment})
         answer = await self._answered(route, messages)
         duration_s = time.perf_counter() - started
         overhead_s = max(duration_s - answer["work_s"], 0.0)
-        row = _trace(trace_id, route, at, duration_s, overhead_s, answer)
+        row = _trace(trace_id, route, at, duration_s, overhead_s, answer) | {"segment": segment}
         if self._traffic.workflow(name).record_text:
             row |= {"question": messages[-1]["content"], "answer": _kept(answer["text"])}
         await self._recorder.trace(row)
@@ -161,7 +163,7 @@ class Gateway:
                 "conversation_id": headers["x-trimtab-conversation"],
                 "variant": route.served,
                 "output": answer["text"],
-                "segment": answer["segment"],
+                "segment": segment,
             }
             return json_response(body, headers=headers)
         return json_response(chat_completion(trace_id, at, name, answer), headers=headers)
@@ -249,7 +251,7 @@ def _exposure(trace_id: str, route: Route, at: float) -> Json:
 def _trace(
     trace_id: str, route: Route, at: float, duration_s: float, overhead_s: float, answer: Json
 ) -> Json:
-    kept = ("status", "error", "segment", "model", "input_tokens", "output_tokens", "cost_usd")
+    kept = ("status", "error", "model", "input_tokens", "output_tokens", "cost_usd")
     return {
         "trace_id": trace_id,
         "at": at,

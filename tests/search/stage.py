@@ -88,6 +88,8 @@ class Stage:
         self.now = BEGIN
         self.experiment = experiment or experiment_of()
         self.quality: dict[str, float] = {}
+        self.segments: dict[str, float] = {"": 0.0}
+        """Kinds of units, which take turns, and what each adds to the quality."""
         self.renewed: list[tuple[float, str]] = []
         self.on_sleep: Callable[[float], None] = self.serve
         self.meanwhile: Callable[[], None] | None = None
@@ -156,8 +158,12 @@ class Stage:
             trace, unit = f"t{self._asked}", f"u{self._asked}"
             epoch = epoch_of(split, self.now)
             met = assign(unit, split, epoch)
-            rows += self._served(trace, unit, epoch, met.variant, met.window, split.version)
-            score = float(self._rng.random() < self.quality.get(met.variant, 0.5))
+            kind = list(self.segments)[self._asked % len(self.segments)]
+            quality = self.quality.get(met.variant, 0.5) + self.segments[kind]
+            score = float(self._rng.random() < quality)
+            served = self._served(trace, unit, epoch, met.variant, met.window, split.version)
+            served[0][1]["segment"] = kind
+            rows += served
             ratings.append(
                 {
                     "key": trace,

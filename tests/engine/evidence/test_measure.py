@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.evidence.measure import Facts, Pair, Shares, measure
+from engine.evidence.measure import Facts, Pair, Questions, Shares, measure
 from engine.evidence.records import empty
 from tests.engine.evidence.books import (
     MATURE_S,
@@ -15,6 +15,7 @@ from tests.engine.evidence.books import (
     PAIR,
     books,
     exposure,
+    facts_of,
     measured,
     plain,
     quarters,
@@ -408,3 +409,40 @@ def test_a_unit_that_met_another_candidate_first_is_none_of_the_pairs():
     assert measured([first, given_back]).baseline_units == 0
     assert measured([given_back]).baseline_units == 1
     assert measured([given_back, first | {"at": 40.0}]).baseline_units == 1
+
+
+def of_kinds(expected, *told):
+    questions = Questions(expected=expected, segments=("a", "b"))
+    return measure(facts_of(*told), PAIR, now=NOW, maturation_s=MATURE_S, questions=questions)
+
+
+@few
+@given(books())
+def test_units_with_expectations_of_their_own_add_up_to_all(told):
+    kinds = [row | {"segment": "abc"[index % 3]} for index, row in enumerate(told[0])]
+    whole = of_kinds({}, kinds, *told[1:])
+
+    apart = of_kinds({"a": 0.2, "b": 0.7}, kinds, *told[1:])
+
+    assert {tally.f for tally in apart.quality} <= {None, 0.2, 0.7}
+    for tally in whole.quality:
+        own = [one for one in apart.quality if one.pi == tally.pi]
+        assert sum(one.candidate_units for one in own) == tally.candidate_units
+        assert sum(one.baseline.sum() for one in own) == tally.baseline.sum()
+
+
+def test_a_units_segment_is_that_of_its_exposure_even_if_it_fails():
+    """Whatever a variant does with a request, it can't choose which kind it counts as."""
+    failed = trace(1, status="error", segment="elsewhere")
+
+    sample = of_kinds({"a": 0.5}, [exposure(1, segment="a")], [failed])
+
+    (tally,) = sample.segments["a"]
+    assert tally.candidate[0] == 1
+    assert [one.f for one in sample.quality if one.candidate_units] == [0.5]
+
+
+def test_other_expectations_are_other_evidence():
+    told = [exposure(1, segment="a")], [trace(1)]
+
+    assert of_kinds({"a": 0.5}, *told).digest != of_kinds({}, [exposure(1)], [trace(1)]).digest

@@ -235,7 +235,7 @@ def test_a_clearly_better_sample_is_promoted():
         ({"candidate": thumbs(480, 120, 400)}, ("hold", "missingness")),
         ({"candidate": thumbs(900, 0, 100)}, ("promote", "evidence")),
         ({"baseline": thumbs(799, 201)}, ("continue", "undecided")),
-        ({"candidate": thumbs(440, 360), "baseline": thumbs(460, 340)}, ("stop", "futility")),
+        ({"candidate": thumbs(640, 560), "baseline": thumbs(690, 510)}, ("stop", "futility")),
     ],
 )
 def test_each_flaw_of_a_sample_finds_its_verdict(spoilt, verdict):
