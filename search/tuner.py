@@ -21,6 +21,7 @@ from search.abandoned import alone, append, close_abandoned, close_lapsed, is_se
 from search.adding import Wishes
 from search.beside import check_beside
 from search.books import Decisions
+from search.branching import target
 from search.direction import Focus, hottest
 from search.gate import Gate, passage
 from search.outcome import Outcome, outcome_of
@@ -56,7 +57,7 @@ def tune_experiment(
     with alone(root, experiment.experiment):
         decisions = Decisions(root)
         try:
-            workflow = loaded.workflow.workflow
+            workflow = target(root, decisions, loaded)
             is_held = partial(is_searched, root)
             check_beside(decisions.state(), workflow, experiment, is_held)
             hot = None if resume else hottest(root, workflow, experiment)

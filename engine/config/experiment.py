@@ -95,6 +95,8 @@ class Experiment(Frozen):
     experiment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$", examples=["docs-qa"])
     workflow: str = Field(min_length=1)
     """The workflow's file, relative to this one."""
+    segment: str | None = Field(None, min_length=1, examples=["how-to"])
+    """Only requests of this segment; what is promoted is promoted for them alone."""
     mode: Mode = "suggest"
     """`report` observes, `suggest` proposes, `experiment` waits for a person, `auto` promotes."""
     seed: int = Field(0, ge=0, le=2**32 - 1)

@@ -130,16 +130,16 @@ class Gateway:
         self, request: Request, name: str, messages: list[Json], conversation: str, *, native: bool
     ) -> Response:
         started, at = time.perf_counter(), time.time()
-        fresh_id = uuid.uuid4().hex
+        fresh_id, segment = uuid.uuid4().hex, intent(messages[-1]["content"])
         route = self._traffic.route(
             name,
             request.headers.get("x-trimtab-conversation", conversation),
             fresh_id[:16],
             at,
-            request.headers.get("x-trimtab-variant", ""),
+            segment=segment,
+            forced=request.headers.get("x-trimtab-variant", ""),
         )
         trace_id = sign(self._secret, fresh_id)
-        segment = intent(messages[-1]["content"])
         await self._recorder.exposure(_exposure(trace_id, route, at) | {"segment": segment})
         answer = await self._answered(route, messages)
         duration_s = time.perf_counter() - started

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from engine.books.secret import sign, verified
 from engine.errors import ClusterError, ConfigError, NotFoundError
+from engine.experiment.branch import branch_of, is_branch
 from engine.experiment.split import assign, epoch_of
 from serve_apps.snapshot import Snapshot, WorkflowSnapshot
 
@@ -70,18 +71,36 @@ class Traffic:
             raise NotFoundError(f"workflow {name!r} is not served here; served: {known}")
         return served[name]
 
-    def route(self, name: str, said: str, fresh_id: str, at: float, forced: str = "") -> Route:
+    def route(
+        self,
+        name: str,
+        said: str,
+        fresh_id: str,
+        at: float,
+        *,
+        segment: str = "",
+        forced: str = "",
+    ) -> Route:
         """Assign a request.
 
         `said` is the conversation id that the client sent, signed by us or its own; without one
-        the request is a conversation of its own, named `fresh_id`.
+        the request is a conversation of its own, named `fresh_id`. A conversation begins in the
+        branch of its first request's `segment`, where there is one, and stays there.
 
         Raises:
             ClusterError: Not even the baseline is seated.
             NotFoundError: The workflow or the forced variant isn't served here.
         """
+        self.workflow(name)
+        known = self._known(said)
+        name = self._branch(name, known, segment, forced)
         workflow = self.workflow(name)
-        conversation = self._conversation(workflow, said, fresh_id, at)
+        conversation = _kept(workflow, known, at) or Conversation(
+            unit_id=known.unit_id if known else said or fresh_id,
+            version=workflow.version,
+            epoch=epoch_of(workflow.split, at),
+            began_at=at,
+        )
         split = workflow.splits[conversation.version]
         lapsed = workflow.lapsed(split, at)
         assigned = assign(conversation.unit_id, split, conversation.epoch, lapsed)
@@ -105,17 +124,30 @@ class Traffic:
             forced=bool(forced),
         )
 
-    def _conversation(
-        self, workflow: WorkflowSnapshot, said: str, fresh_id: str, at: float
-    ) -> Conversation:
-        unit_id = said or fresh_id
-        known = verified(self._secret, said) if said else None
-        if known is not None:
-            unit_id, version, epoch, began_at = _parts(known)
-            kept = version in workflow.splits
-            if kept and at - began_at < workflow.conversation_ttl_s:
-                return Conversation(unit_id, version, epoch, began_at)
-        return Conversation(unit_id, workflow.version, epoch_of(workflow.split, at), at)
+    def _known(self, said: str) -> Conversation | None:
+        """The conversation that an id of ours names."""
+        text = verified(self._secret, said) if said else None
+        return None if text is None else Conversation(*_parts(text))
+
+    def _branch(self, name: str, known: Conversation | None, segment: str, forced: str) -> str:
+        """The workflow, or the branch of it that takes this request."""
+        served = self.snapshot.workflows if self.snapshot else {}
+        branches = [other for other in served if is_branch(other, name)]
+        if not branches:
+            return name
+        own = branch_of(name, segment)
+        likely = [own, name, *branches] if own in served else [name, *branches]
+        for other in likely:
+            if known is not None and known.version in served[other].splits:
+                return other
+        return next((one for one in likely if forced and forced in served[one].routes), likely[0])
+
+
+def _kept(workflow: WorkflowSnapshot, known: Conversation | None, at: float) -> Conversation | None:
+    """The conversation as it goes on; None where it begins anew."""
+    if known is None or known.version not in workflow.splits:
+        return None
+    return known if at - known.began_at < workflow.conversation_ttl_s else None
 
 
 def _parts(text: str) -> tuple[str, int, str, float]:

@@ -227,7 +227,7 @@ def test_a_variant_without_a_seat_is_served_by_the_present_baseline_but_still_as
 
 
 def test_a_forced_variant_is_served_and_marked():
-    route = traffic_of(FIRST).route("docs", unit_of("base", FIRST), "x", NOON, "v2")
+    route = traffic_of(FIRST).route("docs", unit_of("base", FIRST), "x", NOON, forced="v2")
 
     assert (route.variant, route.served, route.slot, route.forced) == ("v2", "v2", "slot-2", True)
     assert route.window == ""
@@ -239,7 +239,7 @@ def test_an_assignment_is_not_marked_as_forced():
 
 def test_forcing_a_variant_without_a_seat_is_refused():
     with pytest.raises(NotFoundError, match="'v9' is not seated; seated: base, v1, v2"):
-        traffic_of(FIRST).route("docs", "unit", "x", NOON, "v9")
+        traffic_of(FIRST).route("docs", "unit", "x", NOON, forced="v9")
 
 
 def test_a_workflow_that_is_not_served_is_not_found():
@@ -270,3 +270,69 @@ def test_units_meet_variants_in_the_shares_of_the_split():
 
     for variant, share in {"base": 400_000, "v1": 300_000, "v2": 300_000}.items():
         assert met.count(variant) / 5_000 == pytest.approx(share / BUCKETS, abs=0.025)
+
+
+BRANCH = split_of(7, 500_000, baseline="own").model_copy(update={"workflow": "docs.how-to"})
+
+
+def branched():
+    """A workflow of which the requests of one segment have a branch."""
+    traffic = traffic_of(FIRST)
+    branch = WorkflowSnapshot(
+        splits={7: BRANCH},
+        version=7,
+        routes={"own": "slot-3", "v1": "slot-4"},
+        leases={},
+        conversation_ttl_s=TTL_S,
+        timeout_s=30.0,
+        idempotent=True,
+    )
+    workflows = {**traffic.snapshot.workflows, "docs.how-to": branch}
+    traffic.snapshot = traffic.snapshot.model_copy(update={"workflows": workflows})
+    return traffic
+
+
+@pytest.mark.parametrize(
+    ("segment", "workflow"), [("how-to", "docs.how-to"), ("definition", "docs"), ("", "docs")]
+)
+def test_a_request_follows_the_branch_of_its_segment(segment, workflow):
+    found = branched().route("docs", "", "x", NOON, segment=segment)
+
+    assert found.workflow == workflow
+    assert found.served in {"own", "v1"} if workflow != "docs" else found.served in SEATED
+
+
+@pytest.mark.parametrize(("first", "then"), [("how-to", "other"), ("other", "how-to")])
+def test_a_conversation_stays_in_the_branch_that_it_began_in(first, then):
+    traffic = branched()
+    begun = traffic.route("docs", "", "x", NOON, segment=first)
+
+    later = traffic.route("docs", begun.conversation.signed(SECRET), "y", NOON + 60.0, segment=then)
+
+    assert (later.workflow, later.variant) == (begun.workflow, begun.variant)
+    assert later.conversation == begun.conversation
+
+
+def test_a_conversation_that_expired_begins_anew_in_its_segments_branch():
+    traffic = branched()
+    begun = traffic.route("docs", "", "x", NOON, segment="other")
+
+    later = traffic.route(
+        "docs", begun.conversation.signed(SECRET), "y", NOON + 2 * TTL_S, segment="how-to"
+    )
+
+    assert later.workflow == "docs"
+    assert later.conversation.began_at == NOON + 2 * TTL_S
+
+
+def test_a_forced_variant_is_found_in_whichever_branch_seats_it():
+    assert branched().route("docs", "", "x", NOON, forced="own").workflow == "docs.how-to"
+    assert branched().route("docs", "", "x", NOON, segment="how-to", forced="v2").workflow == "docs"
+
+
+def test_a_workflow_whose_name_begins_alike_is_no_branch():
+    traffic = branched()
+    workflows = {**traffic.snapshot.workflows, "docs-how": traffic.snapshot.workflows["docs"]}
+    traffic.snapshot = traffic.snapshot.model_copy(update={"workflows": workflows})
+
+    assert traffic.route("docs", "", "x", NOON, segment="how").workflow == "docs"
