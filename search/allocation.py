@@ -14,7 +14,13 @@ from engine.experiment.split import BUCKETS
 from engine.experiment.state import State
 from engine.experiment.verdict import Evidence, Verdict
 from engine.experiment.window import Window
-from engine.stats.allocation import exploration_of, posterior, thompson_shares, top_two_shares
+from engine.stats.allocation import (
+    bandit_shares,
+    exploration_of,
+    posterior,
+    thompson_shares,
+    top_two_shares,
+)
 from search.assessed import assess_trial
 from search.room import buckets, fitted, trials_of
 
@@ -90,6 +96,8 @@ def shares_of(
     usual = min(len(beliefs) * windows.share, windows.exploration_cap)
     exploration = exploration_of(beliefs, units, usual=usual, cap=windows.most)
     share_out = top_two_shares if windows.allocation == "top-two" else thompson_shares
+    if experiment.policy == "bandit":
+        exploration, share_out = windows.most, bandit_shares
     shares = share_out(beliefs, exploration=exploration, floor=FLOOR, draws=DRAWS, rng=rng)
     wanted = {id_: share * BUCKETS for id_, share in zip(figures, shares, strict=True)}
     return fitted(wanted, buckets(exploration))

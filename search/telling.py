@@ -80,6 +80,12 @@ def tell(state: State, decision: Decision) -> Told:  # noqa: C901, PLR0912 - one
 def _plan(decision: ExperimentStarted) -> str:
     experiment = Experiment.model_validate(decision.config)
     rails = experiment.guardrails
+    if experiment.policy == "bandit":
+        return (
+            f"The bandit {decision.experiment} began on {decision.workflow}. Each candidate gets "
+            f"the traffic it seems best for, up to {percent(experiment.windows.most)} together; "
+            "nothing is promoted, and what does harm is stopped."
+        )
     if experiment.policy == "article":
         return (
             f"The experiment {decision.experiment} began on {decision.workflow}. A candidate is "

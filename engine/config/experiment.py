@@ -124,9 +124,11 @@ class Experiment(Frozen):
     max_promotions: int = Field(1, ge=1)
     max_duration_s: float | None = Field(None, gt=0.0)
     """After this long no window opens and the open ones close undecided; None sets no limit."""
-    policy: Literal["trimtab", "article"] = "trimtab"
-    """What promotes: proof, or the original article's rule (2 points ahead and at most 1.2 times
-    the latency after `max_units`), which promotes by luck and is there to be compared with."""
+    policy: Literal["trimtab", "article", "bandit"] = "trimtab"
+    """What promotes: proof; the original article's rule (2 points ahead and at most 1.2 times the
+    latency after `max_units`), which promotes by luck and is there to be compared with; or nothing:
+    a bandit keeps its candidates, gives each the traffic that it seems best for, up to the cap, and
+    stops only what does harm."""
     aa: bool = False
     """Every candidate is a copy of the baseline: whatever is promoted, is promoted by mistake."""
     sampler: Sampler = Sampler()

@@ -60,6 +60,10 @@ def decide(figures: Figures, rules: Rules) -> Verdict:
     """
     if rules.policy == "article":
         return _integrity(figures) or _safety(figures, rules) or by_article(figures, rules)
+    if rules.policy == "bandit":
+        reason = "a bandit goes on sharing the traffic by what is known"
+        kept = verdict_of("continue", "undecided", reason, figures)
+        return _integrity(figures) or _safety(figures, rules) or kept
     return (
         _integrity(figures)
         or _safety(figures, rules)

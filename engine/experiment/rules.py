@@ -75,7 +75,7 @@ class Rules(Closed):
     segments: SegmentRule | None = None
     best: bool = False
     """Only the best of the open candidates is promoted, not any that is better."""
-    policy: Literal["trimtab", "article"] = "trimtab"
+    policy: Literal["trimtab", "article", "bandit"] = "trimtab"
 
     @property
     def centre(self) -> float | Centre:

@@ -92,6 +92,24 @@ def top_two_shares(
     return _floored(beta * leads + (1.0 - beta) * challenges, exploration, floor)
 
 
+def bandit_shares(
+    posteriors: Sequence[Posterior],
+    *,
+    exploration: float,
+    floor: float = 0.02,
+    draws: int = 256,
+    rng: np.random.Generator,
+) -> tuple[float, ...]:
+    """Shares of live traffic by the chance that a candidate is the best, the baseline included.
+
+    Thompson (1933), for serving well rather than for proving: what no candidate is the best for
+    stays with the baseline, whose lift is 0. Each keeps ``floor`` of ``exploration``, so that
+    propensities stay away from 0 and what is gathered can be used as evidence.
+    """
+    drawn = _drawn((*posteriors, Posterior(0.0, 0.0)), draws, rng)
+    return _floored(_chances(drawn)[:-1], exploration, floor)
+
+
 def exploration_of(
     posteriors: Sequence[Posterior], units: Sequence[int], *, usual: float, cap: float
 ) -> float:

@@ -9,6 +9,7 @@ from engine.experiment.entries import Reallocated, WindowOpened
 from engine.experiment.shares import LEAST
 from engine.experiment.split import BUCKETS
 from search.allocation import reallocation, shares_of
+from search.assessed import assess_trial
 from search.opening import Proposal, opening
 from search.room import fitted, room_made
 from search.selector import Selector
@@ -208,3 +209,39 @@ def test_the_selector_shares_as_often_as_the_experiment_says(tried, after_s, sha
 
     kinds = [entry.kind for entry in tried.decisions.ledger.read()]
     assert kinds.count("Reallocated") == shared
+
+
+def test_a_bandit_gives_the_best_candidate_up_to_the_cap_and_the_baseline_the_rest(tmp_path):
+    bandit = experiment_of(policy="bandit", **windows(exploration_cap=0.4, boost_cap=0.8))
+
+    shares = drawn(bandit, good=known(0.2, 0.01), bad=known(-0.2, 0.01))
+    none = drawn(bandit, bad=known(-0.2, 0.01), worse=known(-0.3, 0.01))
+
+    assert shares["good"] == pytest.approx(0.784 * BUCKETS, rel=0.01)
+    assert shares["bad"] == pytest.approx(0.016 * BUCKETS, rel=0.01)
+    assert sum(none.values()) < 0.04 * BUCKETS
+
+
+def test_what_a_bandit_gathers_stays_evidence_that_can_be_computed_again(tmp_path):
+    usual = windows(exploration_cap=0.4, boost_cap=0.8)
+    stage = Stage(tmp_path, experiment_of(policy="bandit", **usual))
+    good, bad = (hash_of(stage, name) for name in ("good", "bad"))
+    stage.quality = {stage.baseline: 0.5, good: 0.9, bad: 0.45}
+    stage.serve(5)
+    for trial in ("good", "bad"):
+        stage.life(trial, **PARAMS[trial])._begin()
+    stage.serve(6)
+    stage.append(reallocated(stage))
+    stage.serve(8)
+
+    best, _ = stage.workflow.open_windows
+    facts = Settled(stage)
+    found = assess_trial(
+        stage.workflow, stage.experiment, best, facts.follow(), upto=facts.upto, now=stage.now
+    )
+
+    assert best.share > 0.5 * BUCKETS
+    assert found.action == "continue"
+    assert found.figures["log_e"] > 9.0
+    assert verify(stage.root).holds
+    stage.close()

@@ -69,6 +69,21 @@ def test_the_article_waits_for_a_person_where_one_is_asked_for():
     assert judged(fixed(), waiting) == ("hold", "approval")
 
 
+BANDIT = rules(policy="bandit")
+
+
+def test_a_bandit_promotes_nothing_and_gives_nothing_up():
+    hopeless = figures(log_e=-5.0, lift=-0.05, candidate_units=50_000)
+
+    assert judged(figures(), BANDIT) == ("continue", "undecided")
+    assert judged(hopeless, BANDIT) == ("continue", "undecided")
+
+
+@pytest.mark.parametrize("flaw", [{"srm_log_e": SRM_LOG_E}, {"harm_log_e": HARM_LOG_E}])
+def test_a_bandit_stops_what_harms(flaw):
+    assert judged(figures(**flaw), BANDIT)[0] == "stop"
+
+
 @pytest.mark.parametrize("flaw", [{"srm_log_e": SRM_LOG_E}, {"harm_log_e": HARM_LOG_E}])
 def test_protection_comes_before_the_articles_rule(flaw):
     assert judged(fixed() | flaw, ARTICLE)[0] == "stop"

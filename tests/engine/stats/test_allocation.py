@@ -11,6 +11,7 @@ from scipy.special import ndtr
 from engine.stats.allocation import (
     MIN_SHARE,
     Posterior,
+    bandit_shares,
     chance_of_best,
     exploration_of,
     posterior,
@@ -156,3 +157,20 @@ def test_one_that_is_known_exactly_is_compared_all_the_same():
     found = chance_of_best([Posterior(0.0, 0.0), Posterior(0.0, 0.02)])
 
     assert found == pytest.approx((0.5, 0.5), abs=0.01)
+
+
+def test_a_bandit_leaves_to_the_baseline_what_no_candidate_is_the_best_for():
+    worse, better = Posterior(-0.05, 0.005), Posterior(0.05, 0.005)
+
+    assert sum(bandit_shares([worse, worse], exploration=0.8, rng=rng())) == pytest.approx(0.032)
+    shares = bandit_shares([worse, better], exploration=0.8, rng=rng())
+    assert shares == (pytest.approx(0.016), pytest.approx(0.784))
+
+
+@few
+@given(beliefs, st.floats(0.1, 0.9))
+def test_a_bandit_never_starves_a_candidate_nor_passes_its_cap(posteriors, exploration):
+    shares = bandit_shares(posteriors, exploration=exploration, rng=rng())
+
+    assert min(shares) >= min(0.02, MIN_SHARE / exploration, 1.0 / len(shares)) * exploration - 1e-9
+    assert sum(shares) <= exploration + 1e-9
