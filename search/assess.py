@@ -111,9 +111,15 @@ def rules_of(
         cost_ratio=rails.cost_ratio,
         metrics=tuple(_metric_rule(*one, now) for one in rails.metrics.items()),
         segments=SegmentRule(**segments.model_dump()) if segments.names else None,
+        more=workflow is None or may_launch(workflow, experiment),
         best=experiment.windows.allocation == "top-two",
         policy=experiment.policy,
     )
+
+
+def may_launch(workflow: WorkflowState, experiment: Experiment) -> bool:
+    """Whether the experiment may open windows for further trials."""
+    return workflow.launched.get(experiment.experiment, 0) < experiment.windows.max_trials
 
 
 def tightened_by(

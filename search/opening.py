@@ -103,16 +103,18 @@ def ended_with(window: Window) -> Over:
 
 
 def level_of(workflow: WorkflowState, known: ExperimentState, experiment: Experiment) -> float:
-    """The level of the experiment's next trial.
+    """The level of the experiment's next trial, among those that are left since a promotion.
 
     Windows that continue an earlier one of the same pair spend nothing.
 
     Raises:
         ConfigError: The budget is spent.
     """
-    launched = [workflow.windows[id_] for id_ in known.windows]
-    spent = [Spent(window.alpha, 0) for window in launched if not window.continues]
-    return next_alpha(spent, alpha=experiment.alpha, horizon=experiment.windows.max_trials)
+    since = [workflow.windows[id_] for id_ in known.windows]
+    spent = [Spent(window.alpha, 0) for window in since if not window.continues]
+    before = workflow.launched.get(known.name, 0) - len({window.trial for window in since})
+    left = experiment.windows.max_trials - max(before, 0)
+    return next_alpha(spent, alpha=experiment.alpha, horizon=max(left, 1))
 
 
 def _refusal(

@@ -37,9 +37,10 @@ __all__ = [
     "figures_of",
 ]
 
-HOPELESS = 0.02
-"""Chance of a lift worth waiting for below which a window is given up. A window is looked at often,
-so a line at 0.1 gives up one in five candidates that are worth it."""
+HOPELESS, LAST_HOPE = 0.1, 0.02
+"""Chances of a lift worth waiting for below which a window is given up: while further candidates
+wait for its place, and when none does. A window is looked at often, so the first gives up one in
+five that are worth it; it pays where the next may be better."""
 TOO_SLOW = 0.1
 """The same of keeping the latency margin, which is known sooner."""
 
@@ -240,7 +241,7 @@ def _reaches(log_e: float | None, line: float) -> bool:
 def _exhausted(figures: Figures, rules: Rules) -> Verdict | None:
     units = figures["candidate_units"] or 0
     hope = chance_of_lift(figures, rules.worth)
-    if hope is not None and hope < HOPELESS:
+    if hope is not None and hope < (HOPELESS if rules.more else LAST_HOPE):
         reason = f"a lift of {rules.worth:.3f} has a chance of {hope:.2f} only"
         return verdict_of("stop", "futility", reason, figures)
     quick = chance_of_latency(figures, rules.latency_ratio)

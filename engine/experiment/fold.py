@@ -101,8 +101,8 @@ def _experiment(
         going_on = _going_on(known, decision.experiment, seq)
         return state.with_experiment(going_on.model_copy(update={"ended": decision.reason}))
     require(known is None or known.ended is not None, seq, "the experiment goes on already")
-    workflow_of(state, decision.workflow, seq)
-    return state.with_experiment(
+    workflow = workflow_of(state, decision.workflow, seq).with_launched(decision.experiment, 0)
+    return state.with_workflow(workflow).with_experiment(
         ExperimentState(
             name=decision.experiment,
             workflow=decision.workflow,
@@ -187,7 +187,10 @@ def _opened(state: State, decision: WindowOpened, seq: int, at: float) -> State:
     workflow = made_room(workflow, window.lane)
     check_lanes(workflow, window, seq)
     check_chain(workflow, window, seq)
+    own = {one.trial for one in workflow.windows.values() if one.experiment == experiment.name}
+    launched = workflow.launched.get(experiment.name, 0) + (window.trial not in own)
     workflow = workflow.with_variant(decision.candidate).with_window(window)
+    workflow = workflow.with_launched(experiment.name, launched)
     spent = experiment.model_copy(update={"windows": (*experiment.windows, window.id)})
     changed = state.with_workflow(workflow.split_again(seq, new_layout=True))
     return changed.with_experiment(spent)

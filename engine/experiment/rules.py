@@ -73,6 +73,8 @@ class Rules(Closed):
     cost_ratio: float | None = None
     metrics: tuple[MetricRule, ...] = ()
     segments: SegmentRule | None = None
+    more: bool = True
+    """Further candidates wait for this one's place."""
     best: bool = False
     """Only the best of the open candidates is promoted, not any that is better."""
     policy: Literal["trimtab", "article", "bandit"] = "trimtab"

@@ -24,6 +24,8 @@ class WorkflowState(BaseModel):
     windows: dict[str, Window] = {}
     splits: dict[int, Split]
     """Every split that was ever decided, by snapshot version."""
+    launched: dict[str, int] = {}
+    """Trials that each experiment has opened a window for since it last began."""
 
     @property
     def split(self) -> Split:
@@ -57,6 +59,10 @@ class WorkflowState(BaseModel):
     def with_window(self, window: Window) -> "WorkflowState":
         """The state with this window added, or put in the place of its former self."""
         return self.model_copy(update={"windows": {**self.windows, window.id: window}})
+
+    def with_launched(self, experiment: str, trials: int) -> "WorkflowState":
+        """The state in which an experiment has launched this many trials."""
+        return self.model_copy(update={"launched": {**self.launched, experiment: trials}})
 
     def split_again(self, seq: int, *, new_layout: bool) -> "WorkflowState":
         """The state with the split that its open windows ask for, as version `seq`."""

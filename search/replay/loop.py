@@ -35,7 +35,7 @@ from engine.experiment.window import Window
 from engine.stats.ratio import ratio_interval
 from engine.stats.tally import LEVELS
 from search.allocation import is_worth_it, shares_of
-from search.assess import rules_of
+from search.assess import may_launch, rules_of
 from search.assessed import against_rivals, longest_step
 from search.frozen import expected_from, mean_from
 from search.life import closing
@@ -78,6 +78,7 @@ class Loop:
         self._rows: dict[str, Row] = {}
         self._trials = 0
         self._looks = 0
+        self._more = True
         self._bounds: dict[str, float] = {}
         self.nominated: list[tuple[int, str]] = []
         """(requests so far, candidate) of every nomination."""
@@ -126,9 +127,12 @@ class Loop:
     def _open(self) -> None:
         """Open windows while there is room and somebody proposes."""
         for _ in range(IDLE):
+            if not may_launch(self._workflow, self._experiment):
+                return
             if not has_room(self._workflow, self._experiment):
                 return
             name = self._proposer.propose(self._place())
+            self._more = name is not None
             if name is None:
                 return
             self._trials += 1
@@ -231,7 +235,8 @@ class Loop:
         )
         # As for live traffic: a holdback spends none of the alpha budget.
         alpha = window.alpha or self._experiment.alpha
-        rules = rules.model_copy(update={"needs_approval": False, "alpha": alpha})
+        more = rules.more and self._more
+        rules = rules.model_copy(update={"needs_approval": False, "alpha": alpha, "more": more})
         figures = figures_of(sample, rules)
         decision: Decision | None
         if window.kind == "trial":

@@ -8,6 +8,8 @@ from engine.errors import ConfigError
 from search.replay.outcomes import Outcomes
 
 BASELINE = "baseline"
+ROUNDS = 4
+"""Baselines, one after another, that a replay may try every other variant against."""
 
 
 def timeless(experiment: Experiment) -> Experiment:
@@ -34,6 +36,7 @@ def usual_experiment(variants: Sequence[str]) -> Experiment:
                 "share": 0.05,
                 "exploration_cap": 0.2,
                 "max_units": 10_000,
+                "max_trials": max(20, ROUNDS * (len(variants) - 1)),
             },
             "max_promotions": len(variants),
             "space": {"variant": {"type": "choice", "choices": list(variants)}},

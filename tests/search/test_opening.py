@@ -2,6 +2,7 @@ import pytest
 
 from engine.experiment.entries import (
     Decision,
+    ExperimentEnded,
     ExperimentStarted,
     Installed,
     Nominated,
@@ -14,7 +15,7 @@ from engine.experiment.fold import after
 from engine.experiment.state import State
 from engine.experiment.variant import variant_of
 from engine.experiment.verdict import Verdict
-from search.opening import NoRoom, Over, Proposal, opening
+from search.opening import NoRoom, Over, Proposal, lapsed, level_of, opening
 from tests.search.stage import WORKFLOW, experiment_of
 
 BASELINE = variant_of(WORKFLOW)
@@ -189,3 +190,30 @@ def test_what_was_rolled_back_is_not_tried_against_the_same_baseline_again(cause
 
     assert isinstance(move, Over)
     assert (move.cause, move.window.kind) == ("duplicate", "holdback")
+
+
+@pytest.mark.parametrize(("launched", "share"), [(0, 4), (1, 3), (3, 1), (9, 1)])
+def test_trials_that_are_left_after_a_promotion_share_a_whole_budget(stage, launched, share):
+    workflow = stage.workflow.with_launched("docs-qa", launched)
+    known = stage.decisions.state().experiments["docs-qa"]
+
+    assert level_of(workflow, known, stage.experiment) == pytest.approx(0.05 / share)
+
+
+def test_a_trial_is_counted_once_however_often_it_is_continued(stage):
+    stage.on_sleep = stage.wait
+    for trial in ("a", "a", "b"):
+        next(stage.life(trial, **{"rag.top_k": 9 if trial == "a" else 8}).reports())
+        if trial == "a":
+            window = stage.workflow.open_windows[-1]
+            stage.append(lapsed(window, "its process died"))
+
+    assert stage.workflow.launched == {"docs-qa": 2}
+
+
+def test_a_new_beginning_counts_its_trials_anew(stage):
+    next(stage.life("a").reports())
+    stage.append(ExperimentEnded(experiment="docs-qa", reason="enough"))
+    stage.start()
+
+    assert stage.workflow.launched == {"docs-qa": 0}

@@ -265,3 +265,11 @@ def test_a_candidate_that_is_surely_too_slow_is_stopped_at_once():
     few = {"candidate_units": 1, "latency_ratio_low": 1.21}
 
     assert judged(few) == ("stop", "latency")
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(True, "futility"), (False, "undecided")])
+def test_the_last_candidates_are_given_up_later(more, verdict):
+    """A chance of 0.05: too little where the next candidate waits, worth it where none does."""
+    found = decide(figures(log_e=1.0, lift=-0.0035, se=0.009), rules(more=more))
+
+    assert found.cause == verdict

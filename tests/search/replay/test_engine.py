@@ -7,7 +7,11 @@ import pytest
 
 from engine.errors import ConfigError
 from search.replay.engine import POLICIES, Asked, replay_once
+from search.replay.loop import Loop
 from search.replay.outcomes import Outcomes, Recorded
+from search.replay.proposing import Shuffled
+from search.replay.terms import usual_experiment
+from search.replay.track import Track
 from tests.search.replay.tables import experiment, table
 
 
@@ -108,3 +112,22 @@ def test_knowing_the_segments_of_units_proves_a_gain_sooner():
         return sum(replay_once(table, usual, one).first_true_promotion for one in asked)
 
     assert first(outcomes) < 0.9 * first(blind)
+
+
+def test_a_table_of_many_variants_never_overdraws_the_alpha_budget():
+    outcomes = table(*[0.6] * 60, units=300)
+    asked = Asked(policy="trimtab", baseline="v0", requests=200_000, seed=1, aa=True)
+
+    assert replay_once(outcomes, usual_experiment(outcomes.variants), asked).promotions == ()
+
+
+def test_a_replay_opens_no_more_windows_than_the_experiment_may():
+    source = Recorded(table(*[0.6] * 6, units=400), baseline="v0", seed=1)
+    track = Track(source, "v0", best=0.6, latency_ratio=1.2)
+    few = experiment(max_trials=2, max_units=300)
+    loop = Loop(source, few, Shuffled(source.variants, 1), track, 1)
+
+    for _ in range(40):
+        loop.receive(500)
+
+    assert [one.kind for one in loop._workflow.windows.values()].count("trial") == 2
