@@ -114,6 +114,7 @@ def rules_of(
         more=workflow is None or may_launch(workflow, experiment),
         best=experiment.windows.allocation == "top-two",
         policy=experiment.policy,
+        looks=experiment.windows.looks,
     )
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from engine.config.experiment import Experiment
-from engine.evidence.measure import Facts, Pair, batches
+from engine.evidence.measure import Facts, Pair, batches, matured_at
 from engine.experiment.decide import Figures, decide, decide_step, figures_of
 from engine.experiment.holdback import decide_holdback
+from engine.experiment.looks import counts_of, look_figures
 from engine.experiment.rules import Rules
 from engine.experiment.split import BUCKETS
 from engine.experiment.state import WorkflowState
@@ -41,11 +42,33 @@ def assess_trial(
     pair = pair_of(workflow, window)
     sample, evidence = sample_of(facts, pair, experiment, upto=upto, now=now, rules=rules)
     figures = figures_of(sample, rules)
+    if rules.policy == "group-sequential":
+        figures |= _looked(facts, pair, experiment, rules, now=now)
     verdict = decide(figures, rules)
     if verdict.cause == "rivals":
         beside = _beside(workflow, experiment, window, facts, now=now)
         verdict = decide(figures | against_rivals(figures, beside), rules)
     return verdict.model_copy(update={"evidence": evidence})
+
+
+def _looked(
+    facts: Facts, pair: Pair, experiment: Experiment, rules: Rules, *, now: float
+) -> Figures:
+    """What the planned looks have shown, each at the moment that it was due."""
+    zs: list[float | None] = []
+    for count in counts_of(rules.looks, rules.max_units):
+        at = matured_at(facts, pair, count, now=now, maturation_s=experiment.maturation_s)
+        if at is None:
+            break
+        sample, _ = sample_of(facts, pair, experiment, upto=0, now=at, rules=rules)
+        zs.append(z_of(figures_of(sample, rules, bounds=False)))
+    return look_figures(zs, looks=rules.looks, alpha=rules.alpha)
+
+
+def z_of(figures: Figures) -> float | None:
+    """The lift in standard errors."""
+    lift, se = figures["lift"], figures["se"]
+    return None if lift is None or not se else lift / se
 
 
 def against_rivals(own: Figures, rivals: Iterable[Figures]) -> Figures:

@@ -98,8 +98,15 @@ def _plan(decision: ExperimentStarted) -> str:
         f"{margin(experiment.objective.mde)} is worth finding), its latency stays below "
         f"{rails.latency_ratio:g} times the baseline's and its error rate within "
         f"{margin(rails.error_margin)}. The chance that any promotion is a mistake is at most "
-        f"{percent(experiment.alpha, digits=2)}."
+        f"{percent(experiment.alpha, digits=2)}.{_looks(experiment)}"
     )
+
+
+def _looks(experiment: Experiment) -> str:
+    if experiment.policy != "group-sequential":
+        return ""
+    windows = experiment.windows
+    return f" A window is looked at {windows.looks} times, up to {windows.max_units} units."
 
 
 def _first(decision: ExperimentStarted) -> str:

@@ -163,10 +163,14 @@ def _better(figures: Figures, alpha: float | None) -> str:
     needed = "" if not alpha else f"; {odds(log(1.0 / alpha))} was needed"
     least = figures.get("lift_low")
     bound = "" if least is None or least <= -1.0 else f" It is better by at least {points(least)}."
-    return (
-        f"It is proved better. {compared(figures)}{bound} The evidence is "
-        f"{odds(figures.get('log_e'))}{needed}."
-    )
+    if (z := figures.get("look_z")) is not None:
+        proof = (
+            f"At look {figures.get('looks')} its lift was {z:.2f} standard errors; "
+            f"{figures.get('look_bound') or 0.0:.2f} were needed."
+        )
+    else:
+        proof = f"The evidence is {odds(figures.get('log_e'))}{needed}."
+    return f"It is proved better. {compared(figures)}{bound} {proof}"
 
 
 def _worse(figures: Figures) -> str:

@@ -31,7 +31,9 @@ def bench(
         int | None, typer.Option(help="search: runs of each method on each surface.", min=2)
     ] = None,
     jobs: Annotated[int, typer.Option(help="statistics, search: processes.", min=1)] = 2,
-    only: Annotated[str, typer.Option(help="statistics: scenarios, as in B8,B9.")] = "",
+    only: Annotated[
+        str, typer.Option(help="statistics: B8,B9; search: mixed/trimtab, ridge.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="statistics: what every die begins with.", min=0)] = 1,
     minutes: Annotated[
         float | None,
@@ -52,7 +54,7 @@ def bench(
         rows = _statistics(only, jobs, seed, quick=quick)
     elif what == "search":
         until = None if minutes is None else started + 60.0 * minutes
-        rows = _search(workspace, replicates, jobs, until, quick=quick)
+        rows = _search(workspace, replicates, jobs, until, _named(only), quick=quick)
     else:
         raise ConfigError(f"there is no benchmark {what!r}; there are: {', '.join(BENCHES)}")
     if not show_rows(what, rows, time.monotonic() - started, as_json=as_json):
@@ -74,21 +76,31 @@ def _serving(workspace: Path, profile: str, port: int, seconds: float) -> list[R
 def _statistics(only: str, jobs: int, seed: int, *, quick: bool) -> list[Row]:
     from cluster.bench.statistics.run import SCENARIOS, run
 
-    names = [name.strip() for name in only.split(",") if name.strip()]
+    names = _named(only)
     unknown = [name for name in names if name not in SCENARIOS]
     if unknown:
         raise ConfigError(f"--only: no scenario {unknown[0]!r}; there are: {', '.join(SCENARIOS)}")
     return run(names, quick=quick, jobs=jobs, seed=seed, progress=lambda name: say(f"{name} done"))
 
 
+def _named(only: str) -> list[str]:
+    return [name.strip() for name in only.split(",") if name.strip()]
+
+
 def _search(
-    workspace: Path, replicates: int | None, jobs: int, until: float | None, *, quick: bool
+    workspace: Path,
+    replicates: int | None,
+    jobs: int,
+    until: float | None,
+    only: list[str],
+    *,
+    quick: bool,
 ) -> list[Row]:
     from cluster.bench.replicates import replicated
     from cluster.bench.search.compare import replicate, rows, tasks
 
     count = replicates or (QUICK_REPLICATES if quick else REPLICATES)
-    asked = tasks(count, QUICK_REQUESTS if quick else REQUESTS)
+    asked = tasks(count, QUICK_REQUESTS if quick else REQUESTS, only)
 
     def progress(done: int, total: int) -> None:
         if done % 20 == 0 or done == total:

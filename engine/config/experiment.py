@@ -58,6 +58,8 @@ class Windows(Frozen):
     """Matured candidate units before a promotion."""
     max_units: int = Field(2_000, ge=1)
     """Matured candidate units after which a window closes undecided."""
+    looks: int = Field(5, ge=1, le=20)
+    """Looks at a window under `policy: group-sequential`, evenly up to `max_units`."""
     lease_s: float = Field(30.0, gt=0.0)
     """How long gateways honour a window that nobody renews."""
     max_trials: int = Field(20, ge=1)
@@ -124,11 +126,12 @@ class Experiment(Frozen):
     max_promotions: int = Field(1, ge=1)
     max_duration_s: float | None = Field(None, gt=0.0)
     """After this long no window opens and the open ones close undecided; None sets no limit."""
-    policy: Literal["trimtab", "article", "bandit"] = "trimtab"
-    """What promotes: proof; the original article's rule (2 points ahead and at most 1.2 times the
-    latency after `max_units`), which promotes by luck and is there to be compared with; or nothing:
-    a bandit keeps its candidates, gives each the traffic that it seems best for, up to the cap, and
-    stops only what does harm."""
+    policy: Literal["trimtab", "group-sequential", "article", "bandit"] = "trimtab"
+    """What promotes: proof at any time; proof at `windows.looks` planned looks of a window that
+    ends at `max_units`, which takes less traffic at the planned effect; the original article's rule
+    (2 points ahead and at most 1.2 times the latency after `max_units`), which promotes by luck and
+    is there to be compared with; or nothing: a bandit keeps its candidates, gives each the traffic
+    that it seems best for, up to the cap, and stops only what does harm."""
     aa: bool = False
     """Every candidate is a copy of the baseline: whatever is promoted, is promoted by mistake."""
     sampler: Sampler = Sampler()

@@ -13,7 +13,7 @@ from engine.evidence.requests import UNIT, requests_of
 from engine.stats.betting import Tally
 from engine.stats.sample import Batch, Sample
 
-__all__ = ["UNIT", "Facts", "Pair", "Questions", "Shares", "batches", "measure"]
+__all__ = ["UNIT", "Facts", "Pair", "Questions", "Shares", "batches", "matured_at", "measure"]
 
 USERS_SCORE = Questions()
 
@@ -61,6 +61,16 @@ def measure(
         segments={name: tuple(cell.segment(name) for cell in cells) for name in questions.segments},
         centres=past.centres,
     )
+
+
+def matured_at(
+    facts: Facts, pair: Pair, count: int, *, now: float, maturation_s: float
+) -> float | None:
+    """The moment at which this many candidate units had matured; None while fewer have."""
+    exposures = _exposures(facts.exposures, pair, maturation_s).sort("at", "trace_id")
+    units = exposures.group_by(UNIT).agg(pl.col("until", "candidate").first())
+    moments = units.filter(pl.col("candidate") & (pl.col("until") <= now))["until"].sort()
+    return float(moments[count - 1]) if moments.len() >= count else None
 
 
 def batches(

@@ -150,9 +150,8 @@ def _early(figures: Figures, rules: Rules) -> Verdict | None:
 
 
 def _approved(figures: Figures, rules: Rules) -> Verdict | None:
-    evidence, lift = figures["log_e"], figures["lift"]
-    bar = log(1 / rules.alpha)
-    if not _reaches(evidence, bar) or lift is None:
+    lift, proof = figures["lift"], _proof(figures, rules)
+    if proof is None or lift is None:
         return None
     held = _held(figures, rules)
     if held is not None:
@@ -161,11 +160,18 @@ def _approved(figures: Figures, rules: Rules) -> Verdict | None:
         return verdict_of("hold", "approval", "proved better; a person has to approve it", figures)
     low = figures["lift_low"]
     least = "" if low is None else f" (at least {low:+.3f})"
-    reason = (
-        f"better by {lift:+.3f}{least}, log e {evidence:.2f} of {bar:.2f} needed, "
-        "every guardrail proved"
-    )
+    reason = f"better by {lift:+.3f}{least}, {proof} needed, every guardrail proved"
     return verdict_of("promote", "evidence", reason, figures)
+
+
+def _proof(figures: Figures, rules: Rules) -> str | None:
+    """What proves that it is better, beside what is needed; None while nothing does."""
+    if rules.policy == "group-sequential":
+        if not _reaches(figures.get("look_margin"), 0.0):
+            return None
+        return f"z {figures['look_z']:.2f} of {figures['look_bound']:.2f}"
+    evidence, bar = figures["log_e"], log(1 / rules.alpha)
+    return f"log e {evidence:.2f} of {bar:.2f}" if _reaches(evidence, bar) else None
 
 
 def _held(figures: Figures, rules: Rules) -> Verdict | None:

@@ -77,7 +77,9 @@ class Rules(Closed):
     """Further candidates wait for this one's place."""
     best: bool = False
     """Only the best of the open candidates is promoted, not any that is better."""
-    policy: Literal["trimtab", "article", "bandit"] = "trimtab"
+    policy: Literal["trimtab", "group-sequential", "article", "bandit"] = "trimtab"
+    looks: int = 5
+    """Planned looks of a group-sequential window."""
 
     @property
     def centre(self) -> float | Centre:

@@ -5,7 +5,6 @@ Outcomes are final on arrival, so nothing has to mature.
 """
 
 from contextlib import suppress
-from math import log
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,8 @@ from engine.experiment.entries import (
 from engine.experiment.figures import SHOWN_ALPHA
 from engine.experiment.fold import after
 from engine.experiment.holdback import decide_holdback
+from engine.experiment.looks import counts_of, look_figures
+from engine.experiment.rules import Rules
 from engine.experiment.split import BUCKETS, Split
 from engine.experiment.state import State, WorkflowState
 from engine.experiment.variant import Variant
@@ -36,7 +37,7 @@ from engine.stats.ratio import ratio_interval
 from engine.stats.tally import LEVELS
 from search.allocation import is_worth_it, shares_of
 from search.assess import may_launch, rules_of
-from search.assessed import against_rivals, longest_step
+from search.assessed import against_rivals, longest_step, z_of
 from search.frozen import expected_from, mean_from
 from search.life import closing
 from search.opening import Proposal, has_room, opening
@@ -79,6 +80,7 @@ class Loop:
         self._trials = 0
         self._looks = 0
         self._more = True
+        self._zs: dict[str, list[float | None]] = {}
         self._bounds: dict[str, float] = {}
         self.nominated: list[tuple[int, str]] = []
         """(requests so far, candidate) of every nomination."""
@@ -240,6 +242,8 @@ class Loop:
         figures = figures_of(sample, rules)
         decision: Decision | None
         if window.kind == "trial":
+            if rules.policy == "group-sequential":
+                figures |= self._looked(window, figures, rules)
             verdict = decide(figures, rules)
             self._note(window, figures)
             if verdict.cause == "rivals":
@@ -270,6 +274,13 @@ class Loop:
         elif isinstance(decision, RolledBack):
             self._track.promote(self._names[decision.after], log_e, rollback=True)
 
+    def _looked(self, window: Window, figures: Figures, rules: Rules) -> Figures:
+        """What the planned looks have shown, each at the first batch after it was due."""
+        zs, units = self._zs.setdefault(window.id, []), figures["candidate_units"] or 0
+        due = sum(count <= units for count in counts_of(rules.looks, rules.max_units))
+        zs += [z_of(figures)] * (due - len(zs))
+        return look_figures(zs, looks=rules.looks, alpha=rules.alpha)
+
     def _beside(self, window: Window) -> list[Figures]:
         """What is known of the other open candidates."""
         others = trials_of(self._workflow, self._experiment.experiment)
@@ -278,13 +289,5 @@ class Loop:
     def _note(self, window: Window, figures: Figures) -> None:
         """Keep what the search learns from: a window's newest figures."""
         self._figures[window.id] = figures
-        ratio = figures["latency_ratio"]
-        self._rows[window.id] = Row(
-            candidate=self._names[window.candidate],
-            baseline=self._names[window.baseline],
-            rate=figures["candidate_mean"],
-            lift=figures["lift"],
-            se=figures["se"],
-            log_ratio=None if ratio is None else log(ratio),
-            ratio_se=figures["latency_log_se"],
-        )
+        names = self._names[window.candidate], self._names[window.baseline]
+        self._rows[window.id] = Row.of(*names, figures)

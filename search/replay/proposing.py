@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 from typing import Protocol
 
 import numpy as np
+
+from engine.experiment.figures import Figures
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,20 @@ class Row:
     log_ratio: float | None
     """Natural logarithm of the ratio of geometric mean latencies."""
     ratio_se: float | None
+
+    @classmethod
+    def of(cls, candidate: str, baseline: str, figures: Figures) -> "Row":
+        """From a window's newest figures."""
+        ratio = figures["latency_ratio"]
+        return cls(
+            candidate=candidate,
+            baseline=baseline,
+            rate=figures["candidate_mean"],
+            lift=figures["lift"],
+            se=figures["se"],
+            log_ratio=None if ratio is None else log(ratio),
+            ratio_se=figures["latency_log_se"],
+        )
 
 
 @dataclass(frozen=True)

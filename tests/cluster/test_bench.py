@@ -9,6 +9,7 @@ from cluster.bench.replicates import replicated
 from cluster.bench.rows import Row, compared, judged, show_rows
 from cluster.bench.search.compare import METHODS, replicate, rows, tasks
 from cluster.main import app
+from engine.errors import ConfigError
 
 
 def row(**changes):
@@ -93,3 +94,14 @@ def test_an_unknown_benchmark_is_refused_with_the_known_ones():
 
     assert result.exit_code == 2
     assert "serving, statistics, search" in result.stderr
+
+
+def test_a_comparison_can_be_narrowed_to_surfaces_and_methods():
+    assert tasks(2, 500, ["mixed/trimtab"]) == [("mixed/trimtab/500", 0), ("mixed/trimtab/500", 1)]
+    assert {name.split("/")[0] for name, _ in tasks(1, 500, ["ridge"])} == {"ridge"}
+    assert len(tasks(1, 500, ["ridge"])) == len(METHODS)
+
+
+def test_a_comparison_that_does_not_exist_is_refused_with_its_nearest():
+    with pytest.raises(ConfigError, match="did you mean `mixed/trimtab`"):
+        tasks(1, 500, ["mixed/trimtap"])

@@ -166,3 +166,49 @@ def trial_of(stage, window):
     return assess_trial(
         stage.workflow, stage.experiment, window, found, upto=facts.upto, now=stage.now
     )
+
+
+def planned(root, **windows):
+    usual = experiment_of().windows.model_dump()
+    windows = usual | {"concurrent": 1, "looks": 4, "max_units": 800} | windows
+    return Stage(root, experiment_of(policy="group-sequential", windows=windows))
+
+
+def test_a_planned_look_is_taken_at_its_own_moment_whenever_one_asks(tmp_path):
+    stage = planned(tmp_path)
+    stage.on_sleep = stage.wait
+    next(stage.life("a", **{"rag.top_k": 8}).reports())
+    (window,) = stage.workflow.open_windows
+    stage.quality = {stage.baseline: 0.5, window.candidate: 0.52}
+    found = []
+    for _ in range(28):
+        stage.serve(1)
+        found.append(trial_of(stage, window).figures)
+
+    by_look = {}
+    for one in found:
+        by_look.setdefault(one["looks"], set()).add(one["look_z"])
+    assert by_look[0] == {None}
+    assert len(by_look) > 2
+    assert all(len(zs) == 1 for zs in by_look.values())
+    stage.close()
+
+
+def test_a_candidate_that_a_look_proves_is_promoted_and_verified(tmp_path):
+    stage = planned(tmp_path)
+    stage.quality = {stage.baseline: 0.3}
+    stage.serve(3)
+    life = stage.life("a", **{"rag.top_k": 8})
+    reports = []
+    for report in life.reports():
+        reports.append(report)
+        stage.quality |= dict.fromkeys(
+            (one.candidate for one in stage.workflow.windows.values()), 0.7
+        )
+
+    verdict = next(one.verdict for one in stage.workflow.windows.values() if one.verdict)
+    assert verdict.action == "promote"
+    assert verdict.figures["look_margin"] >= 0.0
+    assert "standard errors" in verdict_in_words(verdict)
+    assert verify(stage.root).holds
+    stage.close()

@@ -10,6 +10,8 @@ from cluster.bench.rows import Row, judged
 from cluster.bench.search.proposers import OneKnob, RandomSettings, RawTpe
 from cluster.bench.search.surfaces import SURFACES
 from engine.config.experiment import Experiment
+from engine.config.problem import did_you_mean
+from engine.errors import ConfigError
 from engine.stats.proportion import wilson
 from search.replay.engine import Asked, replay_source
 from search.replay.learned import Learned
@@ -46,14 +48,20 @@ GOALS = {
 """By surface; the others have to be safe."""
 
 
-def tasks(replicates: int, requests: int) -> list[tuple[str, int]]:
-    """Every replicate of every method on every surface, those of one seed together."""
-    return [
-        (f"{surface}/{method}/{requests}", seed)
-        for seed in range(replicates)
-        for surface in SURFACES
-        for method in METHODS
-    ]
+def tasks(replicates: int, requests: int, only: Sequence[str] = ()) -> list[tuple[str, int]]:
+    """Every replicate of every method on every surface, those of one seed together.
+
+    `only` names surfaces, or methods on them, such as `mixed/trimtab`.
+
+    Raises:
+        ConfigError: A name is none of these.
+    """
+    known = [f"{surface}/{method}" for surface in SURFACES for method in METHODS]
+    for name in only:
+        if name not in {*known, *SURFACES}:
+            raise ConfigError(f"--only {name!r} is no comparison; {did_you_mean(name, known)}")
+    chosen = [one for one in known if not only or {one, one.split("/")[0]} & {*only}]
+    return [(f"{one}/{requests}", seed) for seed in range(replicates) for one in chosen]
 
 
 def replicate(name: str, seed: int) -> Result:

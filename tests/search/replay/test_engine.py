@@ -131,3 +131,14 @@ def test_a_replay_opens_no_more_windows_than_the_experiment_may():
         loop.receive(500)
 
     assert [one.kind for one in loop._workflow.windows.values()].count("trial") == 2
+
+
+def test_planned_looks_promote_the_better_and_nothing_among_equals():
+    looks = experiment(max_units=3_000).model_copy(update={"policy": "group-sequential"})
+
+    def promotions(outcomes, seed, **more):
+        asked = Asked(policy="trimtab", baseline="v0", requests=60_000, seed=seed, **more)
+        return replay_once(outcomes, looks, asked).promotions
+
+    assert promotions(table(0.5, 0.5, 0.62), 1)[0].candidate == "v2"
+    assert sum(bool(promotions(table(*[0.6] * 4), seed, aa=True)) for seed in range(8)) <= 1
