@@ -139,7 +139,7 @@ def _stopped(verdict: Verdict) -> str:
             return (
                 "One variant's answers are rated more often than the other's "
                 f"({odds(figures.get('missing_log_e'))}; {odds(MISSING_LOG_E)} holds), so the "
-                "ratings can't be compared."
+                f"ratings can't be compared.{_trimmed(figures)}"
             )
         case "rivals":
             return (
@@ -157,6 +157,16 @@ def _stopped(verdict: Verdict) -> str:
             return f"It used up its share of traffic undecided. {compared(figures)}"
         case _:
             return f"{verdict.reason[0].upper()}{verdict.reason[1:]}."
+
+
+def _trimmed(figures: Figures) -> str:
+    low, high = figures.get("lee_low"), figures.get("lee_high")
+    if low is None or high is None:
+        return ""
+    return (
+        f" Among units that either variant gets rated the difference lies between {points(low)} "
+        f"and {points(high)}, as far as missing ratings go."
+    )
 
 
 def _better(figures: Figures, alpha: float | None) -> str:

@@ -26,6 +26,7 @@ from engine.stats.rating import rating_log_e
 from engine.stats.ratio import log_ratio, ratio_interval, ratio_log_e
 from engine.stats.ratio_of_means import ratio_of_means_interval, ratio_of_means_log_e
 from engine.stats.sample import Counts, Sample
+from engine.stats.trimming import lee_bounds
 
 Figures = dict[str, float | int | None]
 
@@ -62,6 +63,8 @@ def figures_of(sample: Sample, rules: Rules, *, bounds: bool = True) -> Figures:
     }
     figures |= _quality(quality, rules, bounds=bounds)
     figures["worst_case_log_e"] = _worst_case(quality, rules) if is_imbalanced(figures) else None
+    if is_imbalanced(figures):
+        figures |= _trimmed(quality)
     no_error = _added(sample.no_error)
     figures["no_error_log_e"] = error_free_log_e(no_error, margin=rules.error_margin)
     figures |= _latency(sample, rules)
@@ -128,6 +131,15 @@ def is_imbalanced(figures: Figures) -> bool:
 def _worst_case(tallies: Sequence[Tally], rules: Rules) -> float:
     """The evidence if every missing score spoke against the candidate."""
     return log_e([_worst(tally) for tally in tallies], f=rules.centre, bets=rules.bets)
+
+
+def _trimmed(tallies: Sequence[Tally]) -> Figures:
+    """What the lift could be among units that either variant gets rated."""
+    try:
+        bounds = lee_bounds(tallies)
+    except UnmeasuredError:
+        return {"lee_low": None, "lee_high": None}
+    return {"lee_low": bounds.low, "lee_high": bounds.high}
 
 
 def _worst(tally: Tally) -> Tally:

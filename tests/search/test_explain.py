@@ -230,3 +230,10 @@ def test_the_plan_of_the_articles_rule_promises_no_proof(entries):
     told = tell(State(), started.model_copy(update={"config": config}))
 
     assert "Nothing is proved by it." in told.text
+
+
+def test_missing_ratings_are_told_with_what_they_leave_open():
+    figures = {"missing_log_e": 9.0, "lee_low": -0.05, "lee_high": 0.02}
+    verdict = Verdict(action="hold", cause="missingness", reason="unequal", figures=figures)
+
+    assert "between -5.0 points and +2.0 points" in verdict_in_words(verdict)

@@ -175,3 +175,16 @@ def test_a_margin_that_is_left_is_among_the_figures():
     assert found["latency_margin"] == 1.1
     assert found["latency_ratio_high"] > found["latency_ratio"] == pytest.approx(1.0)
     assert np.isfinite(found["latency_log_e"])
+
+
+def test_ratings_that_depend_on_the_variant_leave_the_lift_open_within_bounds():
+    found = figures_of(sample(thumbs(480, 120, 400), thumbs(600, 400)), RULES)
+
+    assert found["lee_low"] < 0.0 < found["lee_high"]
+    assert "lee_low" not in figures_of(sample(), RULES)
+
+
+def test_a_variant_that_nobody_rates_leaves_even_the_bounds_unmeasured():
+    found = figures_of(sample(thumbs(0, 0, 1_000), thumbs(600, 400)), RULES)
+
+    assert (found["lee_low"], found["lee_high"]) == (None, None)

@@ -166,3 +166,18 @@ def test_scores_without_spread_leave_no_interval():
 def test_an_impossible_alpha_is_refused(alpha):
     with pytest.raises(ConfigError, match="alpha"):
         kappa(alpha)
+
+
+@pytest.mark.parametrize(
+    ("se", "low", "high", "planned_units"),
+    [
+        (0.03386, 0.40098, 0.60675, 5_000),
+        (0.33341, -0.55844, 1.56516, 1_000),
+        (0.3093, -0.43745, 1.44217, 5_000),
+    ],
+)
+def test_the_published_widths_of_growthbook_hold(se, low, high, planned_units):
+    """Its sequential relative effects over 3000 and 3461 units: rates, means, and with CUPED."""
+    x = kappa(0.05) * 6_461 / planned_units
+
+    assert two_sided_width(x, 0.05) == pytest.approx((high - low) / 2.0 / se, rel=2e-4)
