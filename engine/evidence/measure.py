@@ -11,6 +11,7 @@ from engine.evidence.past import Past, past_of
 from engine.evidence.questions import Questions, score_of
 from engine.evidence.requests import UNIT, requests_of
 from engine.stats.betting import Tally
+from engine.stats.quantile import Histogram, histogram_of
 from engine.stats.sample import Batch, Sample
 
 __all__ = ["UNIT", "Facts", "Pair", "Questions", "Shares", "batches", "matured_at", "measure"]
@@ -61,6 +62,20 @@ def measure(
         segments={name: tuple(cell.segment(name) for cell in cells) for name in questions.segments},
         centres=past.centres,
     )
+
+
+def durations(
+    facts: Facts, pair: Pair, *, now: float, maturation_s: float
+) -> tuple[Histogram, Histogram]:
+    """How long the candidate's and the baseline's matured units took, those that did not fail."""
+    exposures = _exposures(facts.exposures, pair, maturation_s)
+    units = _units(requests_of(exposures, facts, USERS_SCORE, now=now), USERS_SCORE, now)
+    timed = units.filter("matured").drop_nulls("duration_s")
+    candidate, baseline = (
+        histogram_of(timed.filter(candidate=side)["duration_s"].to_numpy())
+        for side in (True, False)
+    )
+    return candidate, baseline
 
 
 def matured_at(

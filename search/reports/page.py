@@ -12,6 +12,7 @@ from engine.experiment.decide import (
     SRM_LOG_E,
     Figures,
 )
+from engine.stats.interval import Interval
 from search.reports.charts import label_of
 from search.reports.contents import Contents, Promotion, Tried
 from search.telling import Changes
@@ -174,6 +175,7 @@ def _guardrails(one: Tried) -> dict[str, str]:
         "latency": times(figures.get("latency_ratio"))
         if figures.get("latency_ratio")
         else UNMEASURED,
+        "tail": _ratio(one.tail),
         "latency_proof": _figure(figures.get("latency_log_e")),
         "errors_proof": _figure(figures.get("no_error_log_e")),
         "harm": _figure(figures.get("harm_log_e")),
@@ -193,3 +195,9 @@ def _rows(changes: Changes) -> list[tuple[str, str, str]]:
 
 def _time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _ratio(interval: Interval | None) -> str:
+    if interval is None:
+        return UNMEASURED
+    return f"{times(interval.estimate)} ({interval.low:.2f} to {interval.high:.2f})"

@@ -184,6 +184,14 @@ def test_the_lift_to_expect_of_a_winner_is_less_than_the_lift_it_showed(contents
     assert 0.0 < contents.promotion.expected_lift < shown
 
 
+def test_the_slowest_requests_are_compared_with_an_interval_for_every_look(contents):
+    tails = [one.tail for one in contents.tried if one.tail is not None]
+
+    assert tails
+    assert all(one.low < one.estimate < one.high for one in tails)
+    assert all(one.low < 1.0 < one.high for one in tails)
+
+
 def test_what_is_missing_is_said(empty, tmp_path):
     paths = write_report(empty, EXPERIMENT, tmp_path / "out")
 
@@ -208,6 +216,7 @@ def test_a_window_without_outcomes_is_unmeasured_and_never_zero(tmp_path):
     assert window["lift"] == "not measured"
     assert window["verdict"] == "open"
     assert page["guardrails"][0]["latency"] == "not measured"
+    assert page["guardrails"][0]["tail"] == "not measured"
 
 
 def test_an_unknown_experiment_is_not_found(empty, tmp_path):
