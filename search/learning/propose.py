@@ -59,15 +59,6 @@ class Limits:
     error_margin: float = 0.02
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """What to try next."""
-
-    params: dict[str, Scalar]
-    chance: float
-    """That its lift exceeds the smallest effect worth finding, before its first unit."""
-
-
 @dataclass
 class Learner:
     """Proposes from differences; keeps its scales between proposals."""
@@ -103,7 +94,7 @@ class Learner:
         pending: Sequence[Params] = (),
         limits: Limits | None = None,
         among: Sequence[Params] | None = None,
-    ) -> Proposal | None:
+    ) -> dict[str, Scalar] | None:
         """The most promising proposal that is not taken, forbidden or the baseline itself.
 
         `pending` are open trials: they count as taken, and what resembles them is worth less.
@@ -121,7 +112,7 @@ class Learner:
             return None
         if len(known_rows) < self.startup:
             chosen = pool[int(self._rng.integers(len(pool)))]
-            return Proposal(dict(chosen), chance=0.1)
+            return dict(chosen)
         self._fit(known_rows)
         worth = self._worth(known_rows, baseline, pending, limits or Limits())
         scores = worth(pool)
@@ -130,7 +121,7 @@ class Learner:
             closer = self._some(lambda: self._close(centres, 1), CLOSER, known)
             pool, scores = [*pool, *closer], np.concatenate([scores, worth(closer)])
         best = pool[int(np.argmax(scores))]
-        return Proposal(dict(best), self._chance(known_rows, best, baseline))
+        return dict(best)
 
     def _pool(self, rows: Sequence[Row], baseline: Params, known: set[str]) -> list[Params]:
         hopeful = sorted(rows, key=_hope)[-BEST:]
@@ -207,11 +198,6 @@ class Learner:
 
         return worth
 
-    def _chance(self, rows: Sequence[Row], params: Params, baseline: Params) -> float:
-        points = self._encoding.points([params, baseline])
-        mean, sd = self._quality.differences(self._differences(rows, "lift"), points[:1], points[1])
-        return float(ndtr((mean[0] - self.mde) / sd[0]))
-
     def _differences(self, rows: Sequence[Row], name: str) -> Differences:
         """The rows that measured this figure, over their distinct points."""
         index: dict[str, int] = {}
@@ -234,14 +220,6 @@ class Learner:
             value=np.array([one.value for _, one in measured]),
             variance=np.array([max(one.se, FLOOR_SE) ** 2 for _, one in measured]),
         )
-
-
-def prior_weight(chance: float, usual: float = 0.15) -> float:
-    """How much more than a usual candidate one with this chance may take of the alpha budget.
-
-    In [1/4, 4], as the budget allows; fixed before the candidate's first unit.
-    """
-    return min(max(chance / usual, 0.25), 4.0)
 
 
 def _key(params: Mapping[str, Scalar]) -> str:

@@ -116,7 +116,7 @@ class DifferenceGPSampler(OfSpace):
             pending=[one.params for one in others if one.state == TrialState.RUNNING],
             limits=standing.limits,
         )
-        return {} if proposal is None else dict(proposal.params)
+        return proposal or {}
 
     def reseed_rng(self) -> None:
         """Begin other draws, for a sampler that was copied."""

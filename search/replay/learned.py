@@ -43,7 +43,7 @@ class Learned:
             limits=Limits(latency_ratio=place.latency_left * WITHIN),
             among=among,
         )
-        return None if proposal is None else self._name(proposal.params)
+        return None if proposal is None else self._name(proposal)
 
     def _row(self, row: Replayed) -> Row:
         return Row(

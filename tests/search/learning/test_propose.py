@@ -1,10 +1,9 @@
 """The next candidate: new, lawful, within the margins, and better than guessing."""
 
 import numpy as np
-import pytest
 
 from engine.config.space import Space
-from search.learning.propose import Learner, Limits, Measured, Row, prior_weight
+from search.learning.propose import Learner, Limits, Measured, Row
 
 PLANE = Space.model_validate(
     {"parameters": {name: {"type": "float", "low": 0.0, "high": 1.0} for name in ("x", "y")}}
@@ -20,9 +19,9 @@ def searched(learner, count, *, se=0.005, quality=hill, latency=None, limits=Non
     rng, rows = np.random.default_rng(seed), []
     for _ in range(count):
         proposal = learner.propose(rows, START, taken=[r.candidate for r in rows], limits=limits)
-        lift = quality(proposal.params) - quality(START) + rng.normal(0.0, se)
-        slow = None if latency is None else Measured(latency(proposal.params), 0.01)
-        rows.append(Row(proposal.params, START, Measured(lift, se), slow))
+        lift = quality(proposal) - quality(START) + rng.normal(0.0, se)
+        slow = None if latency is None else Measured(latency(proposal), 0.01)
+        rows.append(Row(proposal, START, Measured(lift, se), slow))
     return rows
 
 
@@ -60,7 +59,7 @@ def test_nothing_is_proposed_twice_until_nothing_is_left():
 
     for number in range(3):
         proposal = learner.propose(rows, baseline, taken=[row.candidate for row in rows])
-        rows.append(Row(proposal.params, baseline, Measured(0.01 * number, 0.01)))
+        rows.append(Row(proposal, baseline, Measured(0.01 * number, 0.01)))
 
     assert len({str(sorted(row.candidate.items())) for row in rows}) == 3
     assert learner.propose(rows, baseline, taken=[row.candidate for row in rows]) is None
@@ -71,13 +70,9 @@ def test_open_trials_repel_their_likeness():
     rows = searched(learner, 10)
     first = learner.propose(rows, START, taken=[row.candidate for row in rows])
 
-    second = learner.propose(
-        rows, START, taken=[row.candidate for row in rows], pending=[first.params]
-    )
+    second = learner.propose(rows, START, taken=[row.candidate for row in rows], pending=[first])
 
-    apart = abs(first.params["x"] - second.params["x"]) + abs(
-        first.params["y"] - second.params["y"]
-    )
+    apart = abs(first["x"] - second["x"]) + abs(first["y"] - second["y"])
     assert apart > 0.05
 
 
@@ -85,19 +80,5 @@ def test_a_list_restricts_the_choice():
     rows = searched(Learner(PLANE, 2), 10)
     listed = [{"x": 0.79, "y": 0.61}, {"x": 0.1, "y": 0.9}, START]
 
-    assert Learner(PLANE, 0).propose(rows, START, among=listed).params == listed[0]
+    assert Learner(PLANE, 0).propose(rows, START, among=listed) == listed[0]
     assert Learner(PLANE, 0).propose([], START, among=[START]) is None
-
-
-def test_the_chance_of_a_proposal_grows_with_what_is_known_of_it():
-    rows = searched(Learner(PLANE, 2), 12)
-
-    top = Learner(PLANE, 0).propose(rows, START, among=[{"x": 0.8, "y": 0.6}])
-    bottom = Learner(PLANE, 0).propose(rows, START, among=[{"x": 0.05, "y": 0.05}])
-
-    assert top.chance > 0.9 > 0.2 > bottom.chance
-
-
-@pytest.mark.parametrize(("chance", "weight"), [(0.0, 0.25), (0.15, 1.0), (0.3, 2.0), (1.0, 4.0)])
-def test_a_prior_weight_lies_where_the_alpha_budget_wants_it(chance, weight):
-    assert prior_weight(chance) == pytest.approx(weight)
