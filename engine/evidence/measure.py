@@ -14,7 +14,17 @@ from engine.stats.betting import Tally
 from engine.stats.quantile import Histogram, histogram_of
 from engine.stats.sample import Batch, Sample
 
-__all__ = ["UNIT", "Facts", "Pair", "Questions", "Shares", "batches", "matured_at", "measure"]
+__all__ = [
+    "UNIT",
+    "Facts",
+    "Pair",
+    "Questions",
+    "Shares",
+    "batches",
+    "durations",
+    "matured_at",
+    "measure",
+]
 
 USERS_SCORE = Questions()
 

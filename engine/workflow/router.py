@@ -7,6 +7,8 @@ from engine.config.workflow import NodeName, Nodes, Router
 
 Intent = Literal["definition", "how-to", "comparison", "arithmetic", "other"]
 
+READ = 4_000
+"""Characters of a question that its kind is read from."""
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 _INTENTS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (
@@ -37,9 +39,12 @@ _INTENTS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
 
 
 def intent(question: str) -> Intent:
-    """The kind of question, by its words alone: no variant's setting changes it."""
+    """The kind of question, by its first words alone: no variant's setting changes it.
+
+    It is asked on every gateway's way to an answer, so a long text is not read to its end.
+    """
     for name, pattern in _INTENTS:
-        if pattern.search(question):
+        if pattern.search(question, 0, READ):
             return name
     return "other"
 

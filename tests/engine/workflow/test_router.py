@@ -54,3 +54,8 @@ def test_a_disabled_tool_agent_gets_nothing():
     nodes = Nodes(qa_with_tool_agent=Node(enabled=False))
 
     assert route("1 + 2 + 3", Router(), nodes) == "qa_agent"
+
+
+def test_a_long_text_is_not_read_to_its_end():
+    assert intent("a" * 10_000 + " what is a list?") == "other"
+    assert intent("What is " + "a" * 10_000) == "definition"
