@@ -110,6 +110,10 @@ def level_of(workflow: WorkflowState, known: ExperimentState, experiment: Experi
     Raises:
         ConfigError: The budget is spent.
     """
+    if experiment.alpha_mode == "fdr":
+        paid = [(workflow.windows[id_], before) for id_, before in known.paid.items()]
+        every = [Spent(window.alpha, before) for window, before in paid if not window.continues]
+        return next_alpha(every, alpha=experiment.alpha, promotions=len(known.promoted))
     since = [workflow.windows[id_] for id_ in known.windows]
     spent = [Spent(window.alpha, 0) for window in since if not window.continues]
     before = workflow.launched.get(known.name, 0) - len({window.trial for window in since})

@@ -28,6 +28,10 @@ from engine.experiment.window import Window
 from search.words import margin, odds, percent, share, step_in_words, verdict_in_words
 
 Changes = dict[str, tuple[Setting | None, Setting | None]]
+RISKS = {
+    "experiment": "The chance that any promotion is a mistake",
+    "fdr": "The expected share of mistakes among all promotions",
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def _plan(decision: ExperimentStarted) -> str:
         f"promoted when its ratings are proved better (an improvement of "
         f"{margin(experiment.objective.mde)} is worth finding), its latency stays below "
         f"{rails.latency_ratio:g} times the baseline's and its error rate within "
-        f"{margin(rails.error_margin)}. The chance that any promotion is a mistake is at most "
+        f"{margin(rails.error_margin)}. {RISKS[experiment.alpha_mode]} is at most "
         f"{percent(experiment.alpha, digits=2)}.{_looks(experiment)}"
     )
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import optuna
 from ray import tune
+from ray.tune.logger import TBXLoggerCallback
 
 from engine.config.experiment import Experiment, LoadedExperiment, space_of
 from engine.config.paths import settings_of
@@ -123,12 +124,13 @@ def _fit(
     # Tune's own tables would mix with what the command prints; only its older printer is silent.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Two of the three would repeat what the books say; TensorBoard's is asked for by name.
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "5")
     # Ctrl-C must leave an experiment that can be resumed, not one that seems to be complete.
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-    # It would warn of each trial without a result file, and no logger writes any.
+    # It would warn of each trial without a result file; only TensorBoard's files are written.
     logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.ERROR)
     place = Place(root=root.resolve(), experiment=experiment.experiment)
 
@@ -193,7 +195,11 @@ def _tuner(
         run_config=tune.RunConfig(
             name=study,
             storage_path=str(root / "tune"),
-            callbacks=[Heard(Place(root=root, experiment=experiment.experiment))],
+            # Tune pickles both with the experiment, so a resumed one has them too.
+            callbacks=[
+                Heard(Place(root=root, experiment=experiment.experiment)),
+                TBXLoggerCallback(),
+            ],
             failure_config=tune.FailureConfig(max_failures=AGAIN),
             verbose=0,
         ),

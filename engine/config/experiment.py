@@ -103,7 +103,11 @@ class Experiment(Frozen):
     """`report` observes, `suggest` proposes, `experiment` waits for a person, `auto` promotes."""
     seed: int = Field(0, ge=0, le=2**32 - 1)
     alpha: float = Field(0.05, gt=0.0, lt=0.5)
-    """The chance that any promotion of the experiment is a mistake."""
+    """The chance that any promotion of the experiment is a mistake, or the share of mistakes."""
+    alpha_mode: Literal["experiment", "fdr"] = "experiment"
+    """What alpha bounds: the chance of any false promotion up to the next one, after which its
+    budget is whole again; or the expected share of false ones among all promotions, for which it is
+    never made whole but each promotion earns more."""
     objective: Objective = Objective()
     maturation_s: float = Field(ge=0.0)
     """How long after a unit's exposure its outcome is final."""

@@ -191,7 +191,12 @@ def _opened(state: State, decision: WindowOpened, seq: int, at: float) -> State:
     launched = workflow.launched.get(experiment.name, 0) + (window.trial not in own)
     workflow = workflow.with_variant(decision.candidate).with_window(window)
     workflow = workflow.with_launched(experiment.name, launched)
-    spent = experiment.model_copy(update={"windows": (*experiment.windows, window.id)})
+    spent = experiment.model_copy(
+        update={
+            "windows": (*experiment.windows, window.id),
+            "paid": {**experiment.paid, window.id: len(experiment.promoted)},
+        }
+    )
     changed = state.with_workflow(workflow.split_again(seq, new_layout=True))
     return changed.with_experiment(spent)
 

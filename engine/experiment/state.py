@@ -94,6 +94,8 @@ class ExperimentState(BaseModel):
     windows: tuple[str, ...] = ()
     """Windows launched since the last promotion; their levels are what the alpha budget spent."""
     promoted: tuple[str, ...] = ()
+    paid: dict[str, int] = {}
+    """Every window launched since it began, with the promotions before it."""
     added: tuple[dict[str, Setting], ...] = ()
     """Changes of the baseline that persons asked for, oldest first."""
     ended: str | None = None

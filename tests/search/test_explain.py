@@ -237,3 +237,12 @@ def test_missing_ratings_are_told_with_what_they_leave_open():
     verdict = Verdict(action="hold", cause="missingness", reason="unequal", figures=figures)
 
     assert "between -5.0 points and +2.0 points" in verdict_in_words(verdict)
+
+
+def test_the_plan_says_what_alpha_bounds(entries):
+    started = next(one for one in map(decision_of, entries) if isinstance(one, ExperimentStarted))
+    config = started.config | {"alpha_mode": "fdr"}
+
+    told = tell(State(), started.model_copy(update={"config": config}))
+
+    assert "The expected share of mistakes among all promotions is at most 5.00 %" in told.text

@@ -217,3 +217,28 @@ def test_a_new_beginning_counts_its_trials_anew(stage):
     stage.start()
 
     assert stage.workflow.launched == {"docs-qa": 0}
+
+
+def test_in_mode_fdr_every_trial_pays_and_every_promotion_earns(stage):
+    fdr = experiment_of(alpha_mode="fdr")
+    known = stage.decisions.state().experiments["docs-qa"]
+    stage.on_sleep = stage.wait
+    next(stage.life("a").reports())
+    workflow = stage.workflow
+    (window,) = workflow.open_windows
+    paid = known.model_copy(update={"paid": {window.id: 0}})
+    earned = paid.model_copy(update={"promoted": ("x",), "windows": ()})
+
+    first, second, third = (level_of(workflow, one, fdr) for one in (known, paid, earned))
+
+    assert first == pytest.approx(0.05 / 16)
+    assert second == pytest.approx((0.05 - window.alpha) / 16)
+    assert third == pytest.approx(2 * second)
+
+
+def test_what_a_window_paid_is_on_record_with_the_promotions_before_it(stage):
+    stage.on_sleep = stage.wait
+    next(stage.life("a").reports())
+
+    known = stage.decisions.state().experiments["docs-qa"]
+    assert known.paid == {stage.workflow.open_windows[0].id: 0}

@@ -189,7 +189,7 @@ EXPERIMENTS = [
         "  lease_s: 10\n",
         "  zzyzx: 10\n",
         "15:3: windows.zzyzx: unknown key; known here: `concurrent`, `share`, `exploration_cap`, "
-        "`boost_cap`, `allocation`, `allocate_s`, `min_units`, `max_units`, `lease_s`, "
+        "`boost_cap`, `allocation`, `allocate_s`, `min_units`, `max_units`, `looks`, `lease_s`, "
         "`max_trials`",
     ),
     (
