@@ -15,9 +15,9 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from ray.tune.search.optuna import OptunaSearch
 
-from engine.config.experiment import Proposer
 from engine.config.paths import Setting
 from engine.config.space import Space
+from engine.config.windows import Proposer
 from engine.errors import ConfigError
 from search.gate import Passage
 from search.learning.focus import FocusedSampler

@@ -198,7 +198,7 @@ def _tuner(
             # Tune pickles both with the experiment, so a resumed one has them too.
             callbacks=[
                 Heard(Place(root=root, experiment=experiment.experiment)),
-                TBXLoggerCallback(),
+                TBXLoggerCallback(),  # type: ignore[no-untyped-call]  # Tune's own
             ],
             failure_config=tune.FailureConfig(max_failures=AGAIN),
             verbose=0,

@@ -1,6 +1,7 @@
 """`trimtab tune`: an experiment as a Ray Tune driver."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from typing import Annotated
 import ray
 import typer
 
+from cluster.dashboard import PORT, study_page
 from cluster.demo.progress import live
 from cluster.demo.story import chunk_sizes
 from cluster.options import Json, Workspace
@@ -27,6 +29,15 @@ def tune(
     only: Annotated[
         str, typer.Option(help="Search only these parameters: paths or patterns, with commas.")
     ] = "",
+    dashboard: Annotated[
+        bool,
+        typer.Option(
+            "--dashboard/--no-dashboard", help="Show the study in optuna-dashboard meanwhile."
+        ),
+    ] = False,
+    dashboard_port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="The dashboard's port on this machine.")
+    ] = PORT,
     as_json: Json = False,
 ) -> None:
     """Search an experiment's space on live traffic and nominate what is proved better.
@@ -37,12 +48,15 @@ def tune(
     patterns = [pattern.strip() for pattern in only.split(",") if pattern.strip()]
     loaded = directed(load_experiment(experiment), patterns)
     connect(root)
-    build_indexes(root, chunk_sizes(loaded))
-    try:
-        with live(root, loaded.experiment.experiment, quiet=as_json):
-            outcome = tune_experiment(root, loaded, resume=resume)
-    finally:
-        ray.shutdown()
+    with ExitStack() as stack:
+        stack.callback(ray.shutdown)
+        if dashboard:
+            typer.echo(
+                f"dashboard: {stack.enter_context(study_page(root, dashboard_port))}", err=True
+            )
+        build_indexes(root, chunk_sizes(loaded))
+        stack.enter_context(live(root, loaded.experiment.experiment, quiet=as_json))
+        outcome = tune_experiment(root, loaded, resume=resume)
     if as_json:
         typer.echo(json.dumps(asdict(outcome)))
         return

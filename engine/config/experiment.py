@@ -15,11 +15,11 @@ from engine.config.parameter import Parameter
 from engine.config.problem import Problem, did_you_mean, impossible
 from engine.config.source import load, read
 from engine.config.space import Exclusive, Forbidden, Space, shape_problems
+from engine.config.windows import Ramp, Sampler, Windows
 from engine.config.workflow import Frozen, Workflow
 
 Mode = Literal["report", "suggest", "experiment", "auto"]
 MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", examples=["grounded"])]
-PositiveShare = Annotated[float, Field(gt=0.0, le=1.0)]
 SPARE_SLOTS = 2
 """Slots that windows can't have: the baseline's, and one that drains or holds back. A holdout
 takes another."""
@@ -36,59 +36,6 @@ class Objective(Frozen):
     scored more often nothing is promoted, unless by the former it stands even the worst case."""
     mde: float = Field(0.02, gt=0.0, lt=1.0)
     """The smallest improvement worth finding, on the metric's own scale."""
-
-
-class Windows(Frozen):
-    """How candidates get traffic, and when their windows close."""
-
-    concurrent: int = Field(1, ge=1, le=62)
-    """Windows open at once."""
-    share: PositiveShare = 0.05
-    """Of all traffic, for each candidate."""
-    exploration_cap: PositiveShare = 0.2
-    """Of all traffic, for all candidates together."""
-    boost_cap: PositiveShare | None = None
-    """The same once a candidate looks good; None leaves it at `exploration_cap`."""
-    allocation: Literal["thompson", "even", "top-two"] = "thompson"
-    """Who gets how much of it: those that may be better than the baseline, everybody alike, or
-    those that may be the best."""
-    allocate_s: float = Field(30.0, gt=0.0)
-    """How often the shares are looked at again."""
-    min_units: int = Field(200, ge=1)
-    """Matured candidate units before a promotion."""
-    max_units: int = Field(2_000, ge=1)
-    """Matured candidate units after which a window closes undecided."""
-    looks: int = Field(5, ge=1, le=20)
-    """Looks at a window under `policy: group-sequential`, evenly up to `max_units`."""
-    lease_s: float = Field(30.0, gt=0.0)
-    """How long gateways honour a window that nobody renews."""
-    max_trials: int = Field(20, ge=1)
-
-    @property
-    def most(self) -> float:
-        """The largest share of all traffic that candidates may ever have together."""
-        return self.exploration_cap if self.boost_cap is None else self.boost_cap
-
-
-class Ramp(Frozen):
-    """The planned steps of a nominated candidate, as shares of all traffic."""
-
-    steps: tuple[PositiveShare, ...] = Field((0.25, 0.5, 0.9), min_length=1)
-    min_units: int = Field(200, ge=1)
-    """Matured candidate units at a step before the next."""
-
-
-Proposer = Literal["differences", "tpe", "article", "random"]
-
-
-class Sampler(Frozen):
-    """How settings are suggested."""
-
-    name: Proposer = "differences"
-    """`differences` models lifts over the concurrent baseline with their errors; `tpe` is Optuna's,
-    on lifts shrunk by their errors; `article` changes one parameter at random; `random` all."""
-    startup_trials: int = Field(6, ge=1)
-    """Trials at random before the sampler learns."""
 
 
 class Experiment(Frozen):

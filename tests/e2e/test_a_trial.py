@@ -13,6 +13,7 @@ import ray
 from ruamel.yaml import YAML
 
 from cluster.demo.files import EXPERIMENT, WORKFLOW
+from cluster.head import free_ports
 from cluster.session import connect, control
 from search.books import Decisions
 from search.searcher import storage_of
@@ -90,7 +91,8 @@ def test_a_killed_drivers_windows_lapse_and_its_trials_resume(served, users, exp
         },
         mode="experiment",
     )
-    first = driver(served, path)
+    page = ("--dashboard", "--dashboard-port", str(free_ports(1)[0]))
+    first = driver(served, path, *page)
     wait_until(lambda: len(windows_of(served, name)) >= 2, 90, "no windows opened")
     time.sleep(3)
 
@@ -104,10 +106,11 @@ def test_a_killed_drivers_windows_lapse_and_its_trials_resume(served, users, exp
     assert {window.id for window in windows_of(served, name)} == opened
     assert all(lapses <= time.time() for id_, lapses in leases.items() if id_ in opened)
 
-    second = driver(served, path, "--resume", "--json")
+    second = driver(served, path, "--resume", "--json", *page)
     out, err = second.communicate(timeout=240)
 
     assert second.returncode == 0, err[-3000:]
+    assert f"dashboard: http://127.0.0.1:{page[-1]}" in err
     outcome = json.loads(out.strip().splitlines()[-1])
     trials = {window.trial for window in windows_of(served, name)}
     assert len(outcome["trials"]) >= len(trials) - 1
@@ -116,7 +119,14 @@ def test_a_killed_drivers_windows_lapse_and_its_trials_resume(served, users, exp
     assert continued, "no resumed trial went on with its evidence"
     assert not [window for window in windows_of(served, name) if window.is_open]
     assert_every_trial_ended(served, name)
+    assert {window.trial for window in continued} <= charted(served, name, "ray/tune/units")
     assert verify(served.root).holds
+
+
+def charted(served, name, tag):
+    """The trials with a TensorBoard file that holds this figure."""
+    files = (served.root / "tune" / name).glob("*/events.out.tfevents.*")
+    return {file.parent.name for file in files if tag.encode() in file.read_bytes()}
 
 
 def assert_every_trial_ended(served, name):

@@ -1,9 +1,13 @@
+from typing import ClassVar
+
 import optuna
 import pytest
+from ray.tune.logger import TBXLoggerCallback
 
 from engine.errors import ConfigError, NotFoundError
 from engine.experiment.entries import ExperimentEnded
 from search.outcome import outcome_of
+from search.report import Report
 from search.searcher import storage_of
 from search.trial import Place
 from search.tuner import Heard, _begin, alone, close_abandoned, close_lapsed, study_name
@@ -115,3 +119,30 @@ def test_an_experiment_on_a_workflow_that_was_never_installed_is_refused(stage):
         _begin(stage.decisions, experiment_of(experiment="new"), "elsewhere", resume=False)
 
     assert "new" not in stage.decisions.state().experiments
+
+
+def test_tensorboard_leaves_out_what_is_unmeasured(tmp_path):
+    class Begun:
+        local_path = str(tmp_path)
+        evaluated_params: ClassVar = {"rag.top_k": 5, "llm.temperature": 0.5, "rag.rerank": None}
+
+        def init_local_path(self):
+            pass
+
+    log, trial = TBXLoggerCallback(), Begun()
+    measured = {"candidate_units": 40, "lift": 0.02, "se": None}
+    rows = [
+        Report("continue", "undecided", "x").row(),
+        Report("continue", "undecided", "x", figures=measured).row(),
+    ]
+
+    for step, row in enumerate(rows, start=1):
+        log.log_trial_result(step, trial, row | {"training_iteration": step})
+    log.log_trial_end(trial)
+
+    (file,) = tmp_path.glob("events.out.tfevents.*")
+    written = file.read_bytes()
+    assert written.count(b"ray/tune/units") >= 2
+    assert b"ray/tune/lift" in written
+    assert b"_hparams_/session_start_info" in written
+    assert b"ray/tune/se" not in written
