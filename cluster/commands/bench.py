@@ -37,7 +37,7 @@ def bench(
     seed: Annotated[int, typer.Option(help="statistics: what every die begins with.", min=0)] = 1,
     minutes: Annotated[
         float | None,
-        typer.Option(help="search: begin no more runs after this; a later call goes on."),
+        typer.Option(help="Begin no more runs after this; a later call goes on."),
     ] = None,
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Small, in minutes.")] = False,
@@ -48,12 +48,12 @@ def bench(
     Example: trimtab bench search --quick --json
     """
     started = time.monotonic()
+    until = None if minutes is None else started + 60.0 * minutes
     if what == "serving":
         rows = _serving(workspace, profile, port, seconds)
     elif what == "statistics":
-        rows = _statistics(only, jobs, seed, quick=quick)
+        rows = _statistics(workspace, only, jobs, seed, until, quick=quick)
     elif what == "search":
-        until = None if minutes is None else started + 60.0 * minutes
         rows = _search(workspace, replicates, jobs, until, _named(only), quick=quick)
     else:
         raise ConfigError(f"there is no benchmark {what!r}; there are: {', '.join(BENCHES)}")
@@ -73,14 +73,21 @@ def _serving(workspace: Path, profile: str, port: int, seconds: float) -> list[R
     )
 
 
-def _statistics(only: str, jobs: int, seed: int, *, quick: bool) -> list[Row]:
-    from cluster.bench.statistics.run import SCENARIOS, run
+def _statistics(
+    workspace: Path, only: str, jobs: int, seed: int, until: float | None, *, quick: bool
+) -> list[Row]:
+    from cluster.bench.replicates import replicated
+    from cluster.bench.statistics.run import rows, tasks, work
 
-    names = _named(only)
-    unknown = [name for name in names if name not in SCENARIOS]
-    if unknown:
-        raise ConfigError(f"--only: no scenario {unknown[0]!r}; there are: {', '.join(SCENARIOS)}")
-    return run(names, quick=quick, jobs=jobs, seed=seed, progress=lambda name: say(f"{name} done"))
+    path = workspace / ("statistics-quick.jsonl" if quick else "statistics.jsonl")
+    asked = tasks(_named(only), quick=quick, seed=seed)
+    if quick:
+        path.unlink(missing_ok=True)
+
+    def progress(done: int, total: int) -> None:
+        say(f"{done} of {total} scenarios")
+
+    return rows(replicated(path, work, asked, jobs=jobs, until=until, progress=progress))
 
 
 def _named(only: str) -> list[str]:

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from cluster.bench.replicates import replicated
 from cluster.bench.statistics import many, single
 from cluster.bench.statistics.paths import Odds, Runs, candidate_units_to, evidence, factors
-from cluster.bench.statistics.run import SCENARIOS
+from cluster.bench.statistics.run import SCENARIOS, rows, tasks, work
+from engine.errors import ConfigError
 from engine.stats.betting import HARM, PROMOTION, log_e
 from engine.stats.tally import tally_of
 
@@ -93,3 +95,32 @@ def test_a_budget_that_never_resets_promotes_no_more_than_one_that_does():
 
     assert many._promotions(rng, highest, 32, resets=True) == 32
     assert 0 < many._promotions(rng, highest, 32, resets=False) <= 32
+
+
+def test_a_scenario_that_is_done_is_not_run_again(tmp_path):
+    asked = tasks(["B13"], quick=True, seed=1)
+
+    def found(until):
+        return rows(replicated(tmp_path / "statistics.jsonl", work, asked, until=until))
+
+    assert found(until=0.0) == []
+    first = found(until=None)
+
+    assert first
+    assert found(until=0.0) == first
+
+
+def test_rows_come_in_the_order_of_the_scenarios():
+    asked = [name for name, _ in tasks(["B13", "B2", "B9"], quick=True, seed=1)]
+    made = {
+        task: [{"rows": [{"id": task[:3], "what": "x", "value": 0.0, "unit": ""}]}]
+        for task in asked
+    }
+
+    assert [name.split("/")[0] for name in asked] == ["B2", "B9", "B13"]
+    assert [row.id for row in rows(dict(reversed(made.items())))] == ["B2/", "B9/", "B13"]
+
+
+def test_an_unknown_scenario_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match="no scenario 'B10'; there are: B1, B2"):
+        tasks(["B10"], quick=True, seed=1)

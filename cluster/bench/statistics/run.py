@@ -1,11 +1,12 @@
 """`trimtab bench statistics`: every scenario with its number of runs, in parallel."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cluster.bench.rows import Row
 from cluster.bench.statistics import many, single
+from engine.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,37 @@ SCENARIOS = {
     "B14": Scenario(single.of_latency, 2_000, 200),
 }
 
+LONG = {"B2", "B9"}
 
-def run(
-    only: Sequence[str], *, quick: bool, jobs: int, seed: int, progress: Callable[[str], None]
-) -> list[Row]:
-    """The rows of the named scenarios, or of all, in their order; long ones begin first."""
+
+def tasks(only: Sequence[str], *, quick: bool, seed: int) -> list[tuple[str, int]]:
+    """The named scenarios with their number of runs, or all; long ones begin first.
+
+    Raises:
+        ConfigError: There is no such scenario.
+    """
+    for name in only:
+        if name not in SCENARIOS:
+            known = ", ".join(SCENARIOS)
+            raise ConfigError(f"--only: no scenario {name!r}; there are: {known}")
     names = [name for name in SCENARIOS if not only or name in only]
-    with ProcessPoolExecutor(jobs) as pool:
-        order = sorted(names, key=lambda name: name not in {"B2", "B9"})
-        waiting = {name: pool.submit(_work, name, quick, seed) for name in order}
-        rows: list[Row] = []
-        for name in names:
-            rows += waiting[name].result()
-            progress(name)
-    return rows
+    order = sorted(names, key=lambda name: name not in LONG)
+    runs = {name: SCENARIOS[name].quick if quick else SCENARIOS[name].full for name in names}
+    return [(f"{name}/{runs[name]}", seed) for name in order]
 
 
-def _work(name: str, quick: bool, seed: int) -> list[Row]:
-    scenario = SCENARIOS[name]
-    return scenario.work(scenario.quick if quick else scenario.full, seed)
+def work(task: str, seed: int) -> dict[str, Any]:
+    """One scenario's rows, as they are kept."""
+    name, runs = task.split("/")
+    return {"rows": [row.model_dump() for row in SCENARIOS[name].work(int(runs), seed)]}
+
+
+def rows(found: Mapping[str, Sequence[dict[str, Any]]]) -> list[Row]:
+    """The rows of all scenarios that are done, in their order."""
+    done = {task.split("/")[0]: results for task, results in found.items()}
+    return [
+        Row.model_validate(row)
+        for name in SCENARIOS
+        for result in done.get(name, [])
+        for row in result["rows"]
+    ]
