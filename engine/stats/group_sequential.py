@@ -22,6 +22,8 @@ from engine.stats.crossing import crossing
 
 Spending = Literal["obf", "pocock"]
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(256)
+CLOSEST = 0.001
+"""Between two looks, or the integral would overspend (by a fifth at 0.0001)."""
 FARTHEST = 9.0
 """Standard deviations beyond which a sum has no chance worth counting."""
 
@@ -185,4 +187,7 @@ def _checked(fractions: Sequence[float], alpha: float) -> FloatArray:
     rising = times.size > 0 and times[0] > 0.0 and bool((np.diff(times) > 0.0).all())
     if not rising or not math.isclose(float(times[-1]), 1.0):
         raise ConfigError(f"fractions are {tuple(fractions)}; they rise from above 0 to 1")
+    if float(np.diff(times, prepend=0.0).min()) < CLOSEST:
+        why = f"two looks lie less than {CLOSEST} apart, too close to integrate between"
+        raise ConfigError(f"fractions are {tuple(fractions)}; {why}")
     return times

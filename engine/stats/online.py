@@ -1,10 +1,11 @@
 """An endless stream of trials, with a bound on the share of promotions that are false.
 
 The experiments' own budget (`engine.stats.alpha`) bounds the chance of any false promotion until
-the next true one. These rules bound the false discovery rate instead, over all trials for ever and
-for any dependence between them: e-LOND fixes a trial's level when it opens, online e-BH lets a
-trial that is still open be promoted later. ``gammas`` are the trials' parts of alpha in the order
-of their opening; they sum to at most 1.
+the next true one. These rules bound the false discovery rate instead, for any dependence between
+the trials: e-LOND fixes a trial's level when it opens, and its bound holds at all times; online
+e-BH lets a trial that is still open be promoted later, and its bound holds for the set at any one
+time that one stops, as the evidence stands then. ``gammas`` are the trials' parts of alpha in the
+order of their opening; they sum to at most 1.
 """
 
 import math
@@ -54,7 +55,8 @@ def online_e_bh(
 
     The largest set of k trials with ln E of at least -ln(k alpha gamma) each (Fischer, Xu & Ramdas
     2024, arXiv:2407.20683, section 2). ``log_es`` holds all trials so far in the order of their
-    opening, closed ones as they stood. As evidence or trials are added the set only grows.
+    opening, closed ones as they stood. As evidence or trials are added the set only grows; evidence
+    that falls may leave it, and a promotion kept all the same is not covered.
 
     Raises:
         ConfigError: ``alpha`` is out of range, or the parts don't match, are not above 0 or sum to

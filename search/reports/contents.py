@@ -11,29 +11,27 @@ from scipy.special import ndtri
 from engine.books.ledger import Entry
 from engine.config.experiment import Experiment
 from engine.errors import NotFoundError, UnmeasuredError
-from engine.evidence.measure import Facts, Pair, durations
+from engine.evidence.measure import Facts
 from engine.experiment.decide import Figures, figures_of
 from engine.experiment.state import ExperimentState, State, WorkflowState
 from engine.experiment.variant import differences
 from engine.experiment.window import Window
 from engine.stats.estimate import Estimate
 from engine.stats.interval import Interval
-from engine.stats.quantile import quantile_ratio_interval
 from engine.stats.ratio import compared
 from engine.stats.sample import Sample
 from engine.stats.shrink import shrunk_lift
 from search.assess import pair_of, rules_of, sample_of
 from search.books import Decisions, FactsFollower
 from search.explain import Explained, explain
+from search.reports.parts import by_segment, slowest
 from search.reports.series import Point, ShareSpan, evidence_series, narrowed, share_series
 from search.telling import Changes
 from search.words import verdict_in_words
 
 TIMED = 20
 """Units a side before a latency is shown."""
-CONFIDENCE, TAIL = 0.95, 0.95
-"""Of the intervals that are shown, and the quantile that the slow requests are told by."""
-WIDE = float(ndtri((1.0 + CONFIDENCE) / 2.0))
+WIDE = float(ndtri(0.975))
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,8 @@ class Tried:
     baseline_latency_s: float | None
     tail: Interval | None
     """The candidate's 95th percentile over the baseline's, at every look at once."""
+    by_segment: Mapping[str, Estimate]
+    """How the candidate compares in each segment where both sides are rated."""
     points: tuple[Point, ...]
     words: str
 
@@ -180,7 +180,8 @@ def _tried(
         figures=recorded or figures_of(sample, rules),
         latency=latency,
         baseline_latency_s=baseline_latency_s,
-        tail=_tail(own, pair, config, end),
+        tail=slowest(own, pair, config, now=end),
+        by_segment=by_segment(own, pair, config, window, now=end),
         points=() if window.kind == "holdback" else tuple(points),
         words=_words(window),
     )
@@ -210,16 +211,6 @@ def _latency(sample: Sample) -> tuple[Interval | None, float | None]:
     mean = sides.candidate.mean
     seconds = Interval(low=exp(mean - half), high=exp(mean + half), estimate=exp(mean))
     return seconds, exp(sides.baseline.mean)
-
-
-def _tail(facts: Facts, pair: Pair, config: Experiment, now: float) -> Interval | None:
-    sides = durations(facts, pair, now=now, maturation_s=config.maturation_s)
-    try:
-        return quantile_ratio_interval(
-            *sides, TAIL, alpha=1.0 - CONFIDENCE, planned_units=config.windows.max_units
-        )
-    except UnmeasuredError:
-        return None
 
 
 def _promotion(

@@ -47,6 +47,7 @@ def page_of(contents: Contents) -> dict[str, Any]:
         "holdout": _holdout(contents.extra),
         "cycle": _cycle(contents),
         "windows": [_window(one) for one in contents.tried],
+        "segments": [row for one in contents.trials for row in _segments(one)],
         "guardrails": [_guardrails(one) for one in contents.trials],
         "limits": {
             "latency": f"{experiment.guardrails.latency_ratio:g} times the baseline's",
@@ -183,6 +184,20 @@ def _guardrails(one: Tried) -> dict[str, str]:
         "srm": _figure(figures.get("srm_log_e")),
         "missing": _figure(figures.get("missing_log_e")),
     }
+
+
+def _segments(one: Tried) -> list[dict[str, str]]:
+    return [
+        {
+            "variant": label_of(one),
+            "segment": name,
+            "units": f"{count(found.candidate_units)} / {count(found.baseline_units)}",
+            "candidate": percent(found.candidate_mean),
+            "baseline": percent(found.baseline_mean),
+            "lift": f"{points(found.lift)} ± {196 * found.se:.1f}",
+        }
+        for name, found in one.by_segment.items()
+    ]
 
 
 def _figure(figure: float | None) -> str:

@@ -192,6 +192,32 @@ def test_the_slowest_requests_are_compared_with_an_interval_for_every_look(conte
     assert all(one.low < 1.0 < one.high for one in tails)
 
 
+def test_each_segment_is_compared_on_its_own(tmp_path):
+    stage = Stage(tmp_path / "kinds")
+    stage.segments = {"easy": 0.3, "hard": -0.3}
+    stage.serve(2)
+    assert isinstance(stage.life("t1", **{"rag.top_k": 9})._begin(), str)
+    stage.serve(12)
+    stage.wait(5)
+    stage.serve(1)
+
+    contents = gather(stage.root, EXPERIMENT, {})
+    page = page_of(contents)
+    paths = write_report(stage.root, EXPERIMENT, tmp_path / "out")
+    stage.close()
+
+    (one,) = contents.trials
+    assert set(one.by_segment) == {"easy", "hard"}
+    assert one.by_segment["easy"].baseline_mean > 0.7 > 0.3 > one.by_segment["hard"].baseline_mean
+    assert [row["segment"] for row in page["segments"]] == ["easy", "hard"]
+    assert "By segment" in Page(paths.html.read_text()).words
+    assert "## By segment" in paths.markdown.read_text()
+
+
+def test_without_segments_none_is_compared(contents):
+    assert page_of(contents)["segments"] == []
+
+
 def test_what_is_missing_is_said(empty, tmp_path):
     paths = write_report(empty, EXPERIMENT, tmp_path / "out")
 

@@ -115,6 +115,11 @@ def test_looks_that_do_not_rise_to_one_are_refused(fractions):
         spending_bounds(fractions, alpha=0.05)
 
 
+def test_looks_too_close_to_tell_apart_are_refused():
+    with pytest.raises(ConfigError, match="too close"):
+        spending_bounds((0.5, 0.5001, 1.0), alpha=0.05)
+
+
 def test_figures_out_of_range_are_refused():
     with pytest.raises(ConfigError, match=r"alpha is 1\.0"):
         spending_bounds(QUARTERS, alpha=1.0)
