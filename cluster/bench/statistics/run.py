@@ -20,14 +20,14 @@ class Scenario:
 
 SCENARIOS = {
     "B1": Scenario(single.among_equals, 2_000, 200),
-    "B2": Scenario(many.campaign, 1_000, 20),
+    "B2": Scenario(many.campaign, 1_000, 10),
     "B3": Scenario(many.endless, 200, 40),
     "B4": Scenario(single.under_drift, 4_000, 1_000),
     "B5": Scenario(single.of_sessions, 2_000, 300),
     "B6": Scenario(single.of_delays, 2_000, 200),
     "B7": Scenario(single.of_missing, 4_000, 1_000),
     "B8": Scenario(single.of_speed, 2_000, 400),
-    "B9": Scenario(many.of_eight, 200, 12),
+    "B9": Scenario(many.of_eight, 200, 8),
     "B11": Scenario(single.of_harm, 2_000, 400),
     "B12": Scenario(single.of_rollback, 2_000, 400),
     "B13": Scenario(single.of_mismatch, 1_000, 100),
