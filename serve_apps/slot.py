@@ -15,9 +15,9 @@ from engine.config.workflow import Workflow
 from engine.errors import DeadlineError, NotFoundError, TrimtabError
 from engine.experiment.fold import fold
 from engine.experiment.variant import configured
+from engine.workflow.failure import StepError
 from engine.workflow.graph import QaGraph
 from engine.workflow.index import load_index
-from engine.workflow.llm import LlmError
 from serve_apps.names import EMBEDDER
 from serve_apps.outcome import unanswered
 
@@ -64,7 +64,7 @@ class Slot:
             outcome |= {name: getattr(answer, name) for name in ANSWERED}
         except DeadlineError as error:
             outcome |= {"status": "timeout", "error": "timeout", "message": str(error)}
-        except LlmError as error:
+        except StepError as error:
             outcome |= {"status": "error", "error": error.code, "message": str(error)}
         except TrimtabError as error:
             outcome |= {"status": "error", "error": type(error).__name__, "message": str(error)}

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from engine.config.fit import fit_problems
+from engine.config.frozen import Frozen
 from engine.config.guardrails import Guardrails, Segments
 from engine.config.metric import FEEDBACK, QUALITY, Builtin, Metric, Reference
 from engine.config.parameter import Parameter
@@ -16,7 +17,7 @@ from engine.config.problem import Problem, did_you_mean, impossible
 from engine.config.source import load, read
 from engine.config.space import Exclusive, Forbidden, Space, shape_problems
 from engine.config.windows import Ramp, Sampler, Windows
-from engine.config.workflow import Frozen, Workflow
+from engine.config.workflow import Workflow
 
 Mode = Literal["report", "suggest", "experiment", "auto"]
 MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", examples=["grounded"])]

@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from engine.config.frozen import Frozen
 from engine.config.problem import Problem, impossible
-from engine.config.workflow import Frozen
 
 
 class LatencyP95(Frozen):

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from engine.config.frozen import Frozen
 from engine.config.problem import Problem, impossible
-from engine.config.workflow import Frozen
 
 Measured = Literal[
     "feedback", "positive_feedback", "effective_answer", "latency", "timeout", "cost"

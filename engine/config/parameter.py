@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self, TypeGuard, TypeVar
 
 from pydantic import Field, model_validator
 
+from engine.config.frozen import Frozen
 from engine.config.problem import Problem, Where, impossible
 from engine.config.wording import got
-from engine.config.workflow import Frozen
 
 Scalar = bool | int | float | str
 """A single setting as it is written in a file."""

@@ -5,11 +5,11 @@ from typing import Self
 
 from pydantic import model_validator
 
+from engine.config.frozen import Frozen
 from engine.config.parameter import Parameter, Scalar, same
 from engine.config.paths import Setting
 from engine.config.problem import Problem, did_you_mean, impossible
 from engine.config.wording import got
-from engine.config.workflow import Frozen
 
 Exclusive = tuple[tuple[str, ...], ...]
 Forbidden = tuple[dict[str, Scalar], ...]

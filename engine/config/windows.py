@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from engine.config.workflow import Frozen
+from engine.config.frozen import Frozen
 
 PositiveShare = Annotated[float, Field(gt=0.0, le=1.0)]
 

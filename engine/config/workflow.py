@@ -3,20 +3,13 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from engine.config.frozen import Frozen
 from engine.config.problem import Problem, did_you_mean, impossible, listed
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NodeName = Literal["qa_agent", "qa_with_tool_agent"]
-
-
-class Frozen(BaseModel):
-    """A value: never changed, no unknown keys."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
 
 class Llm(Frozen):
@@ -103,7 +96,7 @@ class Workflow(Frozen):
     record_text: bool = False
     """Keep the text of questions and answers in the store, for metrics that read them."""
     llm: Llm = Llm()
-    prompts: dict[str, str] = {"plain": "Answer the question from the context."}
+    prompts: dict[str, str] = Field({"plain": "Answer the question from the context."})
     rag: Rag = Rag()
     router: Router = Router()
     nodes: Nodes = Nodes()

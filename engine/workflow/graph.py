@@ -11,13 +11,15 @@ from openai import AsyncOpenAI
 from engine.config.workflow import NodeName, Workflow
 from engine.errors import ConfigError, DeadlineError
 from engine.workflow.embedding import Embed
+from engine.workflow.failure import ToolError
 from engine.workflow.index import Hit, Index
-from engine.workflow.llm import Llm, Message, Price, Reply, ToolCall, Usage, total
+from engine.workflow.llm import Llm, Price
 from engine.workflow.memo import QueryMemo
+from engine.workflow.reply import Message, Reply, ToolCall, Usage, total, wish
 from engine.workflow.rerank import reranked
 from engine.workflow.router import route
 from engine.workflow.spans import Span, Timeline
-from engine.workflow.tools import CALCULATOR, ToolError, called
+from engine.workflow.tools import CALCULATOR, called
 
 MAX_TURNS = 3
 HISTORY = 6
@@ -141,7 +143,7 @@ class QaGraph:
             replies.append(reply)
             if not reply.tool_calls or turn == MAX_TURNS:
                 break
-            conversation.append(_wish(reply))
+            conversation.append(wish(reply))
             conversation += [_result(call, timeline) for call in reply.tool_calls]
         return replies
 
@@ -163,18 +165,6 @@ def asked(messages: Sequence[Message]) -> str:
 
 def _tokens(usage: Usage) -> dict[str, Any]:
     return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
-
-
-def _wish(reply: Reply) -> Message:
-    calls = [
-        {
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
-        }
-        for call in reply.tool_calls
-    ]
-    return {"role": "assistant", "content": reply.text or None, "tool_calls": calls}
 
 
 def _result(call: ToolCall, timeline: Timeline) -> Message:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +12,9 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from engine.config import workflow as config
-from engine.errors import DeadlineError, UpstreamError
-
-Message = dict[str, Any]
-"""A message of the OpenAI protocol."""
-
-
-class LlmError(UpstreamError):
-    """The endpoint failed; `code` is one of a few words, fit for counting."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+from engine.errors import DeadlineError
+from engine.workflow.failure import LlmError
+from engine.workflow.reply import Message, Reply, ToolCall, Usage
 
 
 @dataclass(frozen=True)
@@ -35,34 +26,6 @@ class Price:
 
 
 PRICES: Mapping[str, Price] = {"embedded-reader": Price(0.0, 0.0)}
-
-
-@dataclass(frozen=True)
-class ToolCall:
-    """A call that the language model wants; its arguments are JSON as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What one or several calls took; None where the endpoint or the price list doesn't say."""
-
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One turn of the language model."""
-
-    text: str
-    tool_calls: tuple[ToolCall, ...]
-    usage: Usage
-    model: str
 
 
 class Llm:
@@ -137,19 +100,6 @@ class Llm:
         return Usage(
             read, wrote, (read * self._price.input_usd + wrote * self._price.output_usd) / 1e6
         )
-
-
-def total(usages: Iterable[Usage]) -> Usage:
-    """What several calls took together; None where one of them is unknown."""
-    every = list(usages)
-    read = [usage.input_tokens for usage in every]
-    wrote = [usage.output_tokens for usage in every]
-    cost = [usage.cost_usd for usage in every]
-    return Usage(
-        None if None in read else sum(tokens or 0 for tokens in read),
-        None if None in wrote else sum(tokens or 0 for tokens in wrote),
-        None if None in cost else sum(usd or 0.0 for usd in cost),
-    )
 
 
 def _code(error: Exception) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.workflow.calculator import ExpressionError, calculate, written
-from engine.workflow.llm import ToolCall
+from engine.workflow.failure import ToolError
+from engine.workflow.reply import ToolCall
 
 CALCULATOR: Mapping[str, Any] = {
     "type": "function",
@@ -22,10 +23,6 @@ CALCULATOR: Mapping[str, Any] = {
 }
 
 
-class ToolError(Exception):
-    """A call can't be done; its message goes back to the language model, which may try again."""
-
-
 def called(call: ToolCall) -> str:
     """The result of a tool call, as text.
 
@@ -33,15 +30,17 @@ def called(call: ToolCall) -> str:
         ToolError: No such tool, unreadable arguments, or an expression that isn't arithmetic.
     """
     if call.name != "calculator":
-        raise ToolError(f"there is no tool {call.name!r}; the only one is 'calculator'")
+        raise ToolError(
+            "tool_arguments", f"there is no tool {call.name!r}; the only one is 'calculator'"
+        )
     try:
         arguments = json.loads(call.arguments)
     except ValueError as error:
-        raise ToolError(f"the arguments are not JSON: {error}") from error
+        raise ToolError("tool_arguments", f"the arguments are not JSON: {error}") from error
     match arguments:
         case {"expression": str() as expression} if len(arguments) == 1:
             try:
                 return written(calculate(expression))
             except ExpressionError as error:
-                raise ToolError(str(error)) from error
-    raise ToolError('the arguments must be {"expression": "<text>"}')
+                raise ToolError("tool_arguments", str(error)) from error
+    raise ToolError("tool_arguments", 'the arguments must be {"expression": "<text>"}')

@@ -8,9 +8,9 @@ import pytest
 from engine.config.workflow import Llm, Node, Nodes, Rag, Rerank, Router, Workflow
 from engine.errors import ConfigError, DeadlineError
 from engine.workflow.chunks import Chunk
+from engine.workflow.failure import LlmError
 from engine.workflow.graph import MAX_TURNS, QaGraph
 from engine.workflow.index import Index
-from engine.workflow.llm import LlmError
 from tests.engine.workflow.endpoint import Endpoint, completion
 
 CHUNKS = [Chunk("a", f"Passage number {word}.") for word in ("one", "two", "three", "four")]

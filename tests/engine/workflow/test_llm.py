@@ -6,7 +6,9 @@ import pytest
 
 from engine.config.workflow import Llm as Settings
 from engine.errors import DeadlineError, UpstreamError
-from engine.workflow.llm import Llm, LlmError, Price, Usage, total
+from engine.workflow.failure import LlmError
+from engine.workflow.llm import Llm, Price
+from engine.workflow.reply import Usage, total
 from tests.engine.workflow.endpoint import Endpoint, completion
 
 HELLO = [{"role": "user", "content": "hello"}]

@@ -1,0 +1,86 @@
+"""What every step of one request shares: its deadline, its spans, its budget."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from engine.config.budget import Budget
+from engine.errors import DeadlineError
+from engine.workflow.failure import BudgetError
+from engine.workflow.reply import Usage
+from engine.workflow.spans import Timeline
+
+Level = Literal["full", "degraded"]
+Emit = Callable[[str, dict[str, Any]], None]
+"""Takes an event's kind (plan, node, chunk) and its content, and never waits."""
+
+
+def unheard(kind: str, content: dict[str, Any]) -> None:
+    """Nobody listens to this request's events."""
+
+
+@dataclass
+class Run:
+    """One request on its way through a workflow; made anew for each."""
+
+    id: str
+    deadline: float
+    """On the monotonic clock."""
+    timeline: Timeline
+    budget: Budget = field(default_factory=Budget)
+    emit: Emit = unheard
+    conversation: str = ""
+    """Names the conversation whose state the steps may read and change; empty for none."""
+    steps: int = field(default=0, init=False)
+    tokens: int = field(default=0, init=False)
+    cost_usd: float = field(default=0.0, init=False)
+    usages: list[Usage] = field(default_factory=list, init=False)
+    degraded: list[str] = field(default_factory=list, init=False)
+    """What was given up, in order: `faster_model`, `no_tools`, `cached`, `preset`."""
+
+    def within(self, limit_s: float) -> float:
+        """Seconds that a call may take: its own limit, or what is left of the request.
+
+        Raises:
+            DeadlineError: Nothing is left.
+        """
+        left = self.deadline - time.monotonic()
+        if left <= 0.0:
+            raise DeadlineError("no time left")
+        return min(limit_s, left)
+
+    def step(self) -> None:
+        """Count a model call or a tool call, before it is made.
+
+        Raises:
+            BudgetError: The steps, tokens or money are used up.
+        """
+        for name, used, most in self._used():
+            if used >= most:
+                raise BudgetError(f"budget_{name}", f"{name}: {used:g} used of {most:g}")
+        self.steps += 1
+
+    def charge(self, usage: Usage) -> None:
+        """Add what a call took; what the endpoint did not say counts as nothing here."""
+        self.usages.append(usage)
+        self.tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
+        self.cost_usd += usage.cost_usd or 0.0
+
+    @property
+    def level(self) -> Level:
+        """Whether the request may go on as planned, or has to save what is left."""
+        over = any(used >= self.budget.degrade_at * most for _, used, most in self._used())
+        return "degraded" if over else "full"
+
+    def give_up(self, what: str) -> None:
+        """Remember that something was given up, once."""
+        if what not in self.degraded:
+            self.degraded.append(what)
+
+    def _used(self) -> Iterable[tuple[str, float, float]]:
+        return (
+            ("steps", self.steps, self.budget.steps),
+            ("tokens", self.tokens, self.budget.tokens),
+            ("cost", self.cost_usd, self.budget.cost_usd),
+        )
