@@ -34,6 +34,9 @@ class Reply:
     tool_calls: tuple[ToolCall, ...]
     usage: Usage
     model: str
+    finish_reason: str | None = None
+    """Why the model stopped, in the protocol's words (`stop`, `length`, `tool_calls`,
+    `content_filter`); None where the endpoint doesn't say."""
 
 
 def total(usages: Iterable[Usage]) -> Usage:
