@@ -1,0 +1,80 @@
+"""Steps that ask a language model, alone or as an agent."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.config.graph.steps import AgentStep, ModelStep
+from engine.errors import ConfigError
+from engine.workflow.parts import OnText
+from engine.workflow.plan.acts import fields_of
+from engine.workflow.plan.language import rendered, taken
+from engine.workflow.plan.place import Act, Parts, Place, Values, needed
+from engine.workflow.reply import Message
+
+
+def model_act(name: str, step: ModelStep, parts: Parts) -> Act:
+    """Ask a language model once."""
+    asker = needed(parts.asker, "a language model")
+    messages = _messages(step, parts.prompts)
+    image = taken(step.image) if step.image is not None else None
+
+    async def act(values: Values, place: Place) -> dict[str, Any]:
+        asked = messages(values, place)
+        if image is not None:
+            asked[-1] = _with_image(asked[-1], str(image(values)))
+        reply = await asker.ask(
+            asked,
+            place.run,
+            node=f"{place.path}{name}.model",
+            tier=step.tier,
+            on_text=_heard(name, place) if step.stream else None,
+        )
+        found = fields_of(reply.text, step.fields, "the language model")
+        return {"text": reply.text, "model": reply.model} | found
+
+    return act
+
+
+def agent_act(name: str, step: AgentStep, parts: Parts) -> Act:
+    """Let an agent answer."""
+    agent = needed(parts.agent, "agents")(step)
+    messages = _messages(step, parts.prompts)
+
+    async def act(values: Values, place: Place) -> dict[str, Any]:
+        heard = _heard(name, place) if step.stream else None
+        outcome = await agent.run(messages(values, place), place.run, on_text=heard)
+        return {"text": outcome.text, "status": outcome.status, "steps": outcome.steps}
+
+    return act
+
+
+def _messages(
+    step: ModelStep | AgentStep, prompts: Mapping[str, str]
+) -> Callable[[Values, Place], list[Message]]:
+    if step.system and step.system not in prompts:
+        raise ConfigError(f"there is no prompt {step.system!r}; known: {', '.join(prompts)}")
+    system: list[Message] = []
+    if step.system:
+        system = [{"role": "system", "content": prompts[step.system]}]
+    say = rendered(step.say)
+
+    def made(values: Values, place: Place) -> list[Message]:
+        before = place.history if step.history else ()
+        return [*system, *before, {"role": "user", "content": say(values)}]
+
+    return made
+
+
+def _with_image(message: Message, url: str) -> Message:
+    parts = [
+        {"type": "text", "text": message["content"]},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+    return message | {"content": parts}
+
+
+def _heard(name: str, place: Place) -> OnText:
+    def on_text(text: str) -> None:
+        place.run.emit("chunk", {"node": f"{place.path}{name}", "text": text})
+
+    return on_text

@@ -1,0 +1,193 @@
+"""A graph as an operator wrote it, made ready to run."""
+
+import asyncio
+from typing import Any, NamedTuple
+
+from engine.config.graph.check import graph_problems, needs
+from engine.config.graph.nested import AnyStep, Graph, GraphStep, LoopStep, MapStep
+from engine.config.graph.steps import (
+    AgentStep,
+    CallStep,
+    FirstStep,
+    IntentStep,
+    ModelStep,
+    PersonStep,
+    RetrieveStep,
+    TextStep,
+    ToolStep,
+)
+from engine.errors import ConfigError, DeadlineError
+from engine.workflow.failure import StepError
+from engine.workflow.plan.acts import (
+    call_act,
+    first_act,
+    intent_act,
+    person_act,
+    retrieve_act,
+    text_act,
+    tool_act,
+    undo_of,
+)
+from engine.workflow.plan.asking import agent_act, model_act
+from engine.workflow.plan.execute import Plan, Task, WaitingError, first_failure
+from engine.workflow.plan.journal import Question
+from engine.workflow.plan.language import holds, taken
+from engine.workflow.plan.place import Act, Parts, Place, Values
+
+PAID = ("model", "agent", "tool", "call", "person")
+"""Kinds whose outputs are kept: doing them again would cost, or change something twice."""
+
+
+class Nothing(NamedTuple):
+    """The sub-graph of an item that failed and was left out."""
+
+
+NOTHING = Nothing()
+
+
+def compiled(graph: Graph, parts: Parts) -> Plan:
+    """The plan of a graph.
+
+    Raises:
+        ConfigError: The graph is impossible, or needs a part that it was not given.
+    """
+    if problems := list(graph_problems(graph)):
+        raise ConfigError("\n".join(str(problem) for problem in problems))
+    return _plan(graph, parts)
+
+
+def _plan(graph: Graph, parts: Parts) -> Plan:
+    places = {name: index for index, name in enumerate(graph.nodes)}
+    tasks = [_task(name, step, graph, parts, places) for name, step in graph.nodes.items()]
+    owner = graph.output.split(".")[0]
+    take = taken(graph.output)
+    return Plan(tasks, lambda values: take(values) if owner in values else None)
+
+
+def _task(name: str, step: AnyStep, graph: Graph, parts: Parts, places: dict[str, int]) -> Task:
+    optional = {read.ref.split(".")[0] for read in step.reads() if read.optional}
+    awaited = needs(graph, name)
+    return Task(
+        name=name,
+        kind=step.type,
+        act=_act(name, step, parts),
+        needs=tuple(places[one] for one in awaited if one not in {*optional, *step.after}),
+        awaits=tuple(places[one] for one in awaited),
+        when=None if step.when is None else holds(step.when),
+        enabled=step.enabled,
+        timeout_s=step.timeout_s,
+        on_error=step.on_error,
+        instead=step.instead,
+        gives_text="text" in step.gives({}),
+        lasting=step.type in PAID,
+        effect=_has_effect(step, parts),
+        undo=undo_of(name, step) if isinstance(step, ToolStep) else None,
+    )
+
+
+def _has_effect(step: AnyStep, parts: Parts) -> bool:
+    if isinstance(step, ToolStep):
+        return parts.changes(step.tool)
+    return isinstance(step, CallStep) and step.effect == "write"
+
+
+def _act(name: str, step: AnyStep, parts: Parts) -> Act:  # noqa: C901 - one line a kind
+    match step:
+        case ModelStep():
+            return model_act(name, step, parts)
+        case AgentStep():
+            return agent_act(name, step, parts)
+        case RetrieveStep():
+            return retrieve_act(step, parts)
+        case IntentStep():
+            return intent_act(step, parts)
+        case ToolStep():
+            return tool_act(name, step, parts)
+        case CallStep():
+            return call_act(step, parts)
+        case TextStep():
+            return text_act(step)
+        case FirstStep():
+            return first_act(step)
+        case PersonStep():
+            return person_act(name, step)
+        case MapStep():
+            return _map_act(name, step, parts)
+        case LoopStep():
+            return _loop_act(name, step, parts)
+        case GraphStep():
+            return _graph_act(name, step, parts)
+
+
+def _graph_act(name: str, step: GraphStep, parts: Parts) -> Act:
+    plan = _plan(step.body, parts)
+    given = {one: taken(ref) for one, ref in step.given.items()}
+
+    async def act(values: Values, place: Place) -> dict[str, Any]:
+        inputs = {one: take(values) for one, take in given.items()}
+        execution = await plan.run(inputs, place.inside(name))
+        return {"value": plan.answer(execution.values)}
+
+    return act
+
+
+def _map_act(name: str, step: MapStep, parts: Parts) -> Act:
+    plan, over = _plan(step.each, parts), taken(step.over)
+    given = {one: taken(ref) for one, ref in step.given.items()}
+
+    async def act(values: Values, place: Place) -> dict[str, Any]:
+        items = over(values)
+        if not isinstance(items, list | tuple):
+            raise StepError("wrong_type", f"`{step.over}` is {type(items).__name__}, no list")
+        inputs = {one: take(values) for one, take in given.items()}
+        room = asyncio.Semaphore(step.at_once)
+        waiting: list[Question] = []
+
+        async def one(index: int, item: object) -> object:
+            async with room:
+                try:
+                    execution = await plan.run(
+                        {**inputs, "item": item, "index": index}, place.inside(f"{name}[{index}]")
+                    )
+                except WaitingError as asked:
+                    waiting.extend(asked.questions)
+                    return NOTHING
+                except (StepError, DeadlineError):
+                    if step.failed_items == "skip":
+                        return NOTHING
+                    raise
+                return plan.answer(execution.values)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(index, item)) for index, item in enumerate(items)]
+        except BaseExceptionGroup as failures:
+            raise first_failure(failures) from None
+        if waiting:
+            raise WaitingError(waiting)
+        answers = [task.result() for task in tasks]
+        found = [answer for answer in answers if answer is not NOTHING and answer is not None]
+        return {"values": found, "count": len(found)}
+
+    return act
+
+
+def _loop_act(name: str, step: LoopStep, parts: Parts) -> Act:
+    plan, until = _plan(step.body, parts), holds(step.until)
+    given = {one: taken(ref) for one, ref in step.given.items()}
+    carry = {one: (ref.split(".")[0], taken(ref)) for one, ref in step.carry.items()}
+
+    async def act(values: Values, place: Place) -> dict[str, Any]:
+        inputs: dict[str, Any] = {one: take(values) for one, take in given.items()}
+        answer: object = None
+        for turn in range(1, step.most + 1):
+            here = place.inside(f"{name}[{turn}]")
+            execution = await plan.run(inputs | {"turn": turn}, here)
+            answer = plan.answer(execution.values)
+            if until(execution.values):
+                return {"value": answer, "turns": turn}
+            found = execution.values
+            inputs |= {one: take(found) for one, (owner, take) in carry.items() if owner in found}
+        return {"value": answer, "turns": step.most}
+
+    return act

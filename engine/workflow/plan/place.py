@@ -1,0 +1,120 @@
+"""Where a step stands: in which request, under which name, with which parts at hand."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
+
+from engine.config.graph.steps import AgentStep, IntentStep
+from engine.errors import ConfigError
+from engine.workflow.parts import Asker, OnText, Toolbelt
+from engine.workflow.plan.journal import Decided, Journal
+from engine.workflow.reply import Message
+from engine.workflow.run import Run
+
+Values = dict[str, dict[str, Any]]
+"""What the steps gave so far, by step and output; `input` is the first of them."""
+Act = Callable[[Values, "Place"], Awaitable[dict[str, Any]]]
+"""What a step does: its outputs from the values before it."""
+
+
+class Outcome(Protocol):
+    """What an agent came to."""
+
+    @property
+    def text(self) -> str:
+        """The answer."""
+
+    @property
+    def status(self) -> str:
+        """`answered`, `degraded` or `handed_over`."""
+
+    @property
+    def steps(self) -> int:
+        """Turns of the language model."""
+
+
+class Agent(Protocol):
+    """Answers with the help of tools; what the pattern is, is its own affair."""
+
+    async def run(
+        self, messages: Sequence[Message], run: Run, *, on_text: OnText | None = None
+    ) -> Outcome:
+        """Answer the last of the messages."""
+        ...
+
+
+class Intents(Protocol):
+    """Tells what a text wants."""
+
+    async def intent(self, text: str) -> tuple[str, float, str]:
+        """The intent, the confidence in [0, 1], and what told it."""
+        ...
+
+
+class Find(Protocol):
+    """Finds what a corpus says."""
+
+    async def find(self, query: str, run: Run, top_k: int) -> Sequence[Mapping[str, Any]]:
+        """Passages with `topic`, `text` and `score`, best first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the steps of one variant work with; a graph that needs none of one may lack it."""
+
+    asker: Asker | None = None
+    find: Find | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    tools: Callable[[Sequence[str]], Toolbelt] | None = None
+    """The belt that holds these tools."""
+    changes: Callable[[str], bool] = lambda tool: True
+    """Whether a tool changes something outside; what isn't known is taken to."""
+    agent: Callable[[AgentStep], Agent] | None = None
+    intents: Callable[[IntentStep], Intents] | None = None
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    """Python functions by the name that a `call` step gives, before any import is tried."""
+
+
+@dataclass(frozen=True)
+class Undoing:
+    """The call that takes an effect back."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One request in one graph."""
+
+    run: Run
+    journal: Journal | None = None
+    kept: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """What an earlier try of this request has finished, by path."""
+    decided: Mapping[str, Decided] = field(default_factory=dict)
+    """What people said, by the question's id."""
+    path: str = ""
+    """Of the graph that it stands in: empty, or such as `each[3].`."""
+    history: Sequence[Message] = ()
+    """The conversation so far, without this request."""
+    owed: dict[str, Undoing] = field(default_factory=dict)
+    """What has to be taken back should the request fail, by path in the order of the effects."""
+
+    def inside(self, name: str) -> "Place":
+        """The place of a sub-graph."""
+        return replace(self, path=f"{self.path}{name}.")
+
+
+T = TypeVar("T")
+
+
+def needed(part: T | None, what: str) -> T:
+    """A part that the graph can't do without.
+
+    Raises:
+        ConfigError: It was not given.
+    """
+    if part is None:
+        raise ConfigError(f"this graph needs {what}, which it was not given")
+    return part
