@@ -1,0 +1,1 @@
+"""Remembers answers and results, each variant its own."""
