@@ -1,0 +1,1 @@
+"""What stands in for the outside world where a workflow is tested."""
