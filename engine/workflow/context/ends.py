@@ -17,7 +17,7 @@ def head_tail(text: str, most: int, tokens: Tokens) -> str | None:
     taken = tokens.count(text).tokens
     kept = len(text)
     while taken > most:
-        if kept == 0:
+        if kept == 0 or most <= 0:
             return None
         # Tokens grow almost evenly with length, so two or three counts are enough.
         kept = int(kept * most / taken * ALMOST)
@@ -46,8 +46,7 @@ def shortened(message: Message, most: int, tokens: Tokens) -> Message | None:
 
 
 def _less(text: str, over: int, tokens: Tokens) -> str | None:
-    most = tokens.count(text).tokens - over
-    return head_tail(text, most, tokens) if most > 0 else None
+    return head_tail(text, tokens.count(text).tokens - over, tokens)
 
 
 def _cut(text: str, kept: int) -> str:
