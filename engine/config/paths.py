@@ -13,7 +13,7 @@ from engine.errors import ConfigError
 Setting = bool | int | float | str | tuple[str, ...]
 """The value of one parameter; a list of texts is one value."""
 
-SECTIONS = ("llm", "rag", "router", "nodes")
+SECTIONS = ("llm", "rag", "router", "nodes", "graph", "context", "caching", "resilience")
 """What a variant may differ in; the rest of a workflow is where and how it is operated."""
 
 
@@ -58,13 +58,17 @@ def attempt(workflow: Workflow, changes: Mapping[str, Setting]) -> Workflow | li
         return problems_of(error, Workflow, written)
 
 
-def _leaves(values: BaseModel, prefix: str) -> Iterator[tuple[str, Setting]]:
-    for name in type(values).model_fields:
-        value = getattr(values, name)
-        if isinstance(value, BaseModel):
-            yield from _leaves(value, f"{prefix}.{name}")
-        else:
-            yield f"{prefix}.{name}", value
+def _leaves(value: object, prefix: str) -> Iterator[tuple[str, Setting]]:
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _leaves(getattr(value, name), f"{prefix}.{name}")
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{prefix}.{name}")
+    elif isinstance(value, bool | int | float | str) or (
+        isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+    ):
+        yield prefix, value
 
 
 def _put(written: dict[str, JsonValue], path: str, value: JsonValue) -> None:

@@ -75,6 +75,8 @@ class Search(Frozen):
     title: str = "title"
     link: str = "url"
     snippet: str = "description"
+    http: Http = Http()
+    """The search's own hosts and key; those of the other tools don't count here."""
 
     @model_validator(mode="after")
     def _askable(self) -> Self:

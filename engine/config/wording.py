@@ -91,6 +91,10 @@ def _problems(detail: ErrorDetails, schema: Schema, data: JsonValue) -> list[Pro
         return [_unknown(where, schema, data)]
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         where = (*where, "type")
+    if detail["loc"][-1:] == ("[key]",) and kind == "string_pattern_mismatch":
+        pattern = detail["ctx"]["pattern"]
+        why = f"got the name {where[-1]!r}; write one that matches `{pattern}`"
+        return [Problem(where, why, at_key=True)]
     node = _node_at(where, schema, data)
     expected = wanted(node, schema)
     value = _value_at(where, data)
@@ -145,8 +149,14 @@ def _node_at(where: Where, schema: Schema, data: JsonValue) -> Schema:
         elif part == "type" and "oneOf" in node:
             node = {"enum": sorted(node["discriminator"]["mapping"])}
         else:
-            node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+            node = node.get("properties", {}).get(part) or _any_key(node)
     return _member(node, schema, _value_at(where, data))
+
+
+def _any_key(node: Schema) -> Schema:
+    """What a mapping whose keys the operator chooses holds under each of them."""
+    by_pattern: list[Schema] = list(node.get("patternProperties", {}).values())
+    return by_pattern[0] if by_pattern else node.get("additionalProperties") or {}
 
 
 def _member(node: Schema, root: Schema, value: object) -> Schema:

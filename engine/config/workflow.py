@@ -5,8 +5,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from engine.config.agents import Conversations
+from engine.config.budget import Budget
+from engine.config.caching import Caching
+from engine.config.context import Context
 from engine.config.frozen import Frozen
+from engine.config.graph.check import graph_problems, steps_in
+from engine.config.graph.nested import Graph
+from engine.config.graph.steps import AgentStep, ModelStep, PersonStep
+from engine.config.model import Resilience
 from engine.config.problem import Problem, did_you_mean, impossible, listed
+from engine.config.retrieval import Chunker, Fusion, Mode, Rewriting
+from engine.config.tools import Tools
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NodeName = Literal["qa_agent", "qa_with_tool_agent"]
@@ -38,11 +48,19 @@ class Rerank(Frozen):
 class Rag(Frozen):
     """What the language model gets to read."""
 
-    corpus: Literal["python-reference"] = "python-reference"
+    corpus: str = Field(
+        "python-reference", pattern=r"^(python-reference|folder:.+)$", examples=["folder:docs"]
+    )
+    """`python-reference`, or `folder:PATH` for a folder of texts."""
     embedding: Literal["all-MiniLM-L6-v2"] = "all-MiniLM-L6-v2"
+    chunker: Chunker = "borders"
     chunk_chars: int = Field(300, ge=100, le=4_000)
+    mode: Mode = "dense"
+    """By meaning, by words, or by both."""
+    fusion: Fusion = Fusion()
     top_k: int = Field(4, ge=1, le=50)
     rerank: Rerank = Rerank()
+    rewrite: Rewriting = Rewriting()
 
 
 class Router(Frozen):
@@ -61,11 +79,27 @@ class Node(Frozen):
     """Takes every question that the keywords send nowhere; exactly one agent is the default."""
 
 
+class Reviewer(Frozen):
+    """Reads an answer before it leaves, and corrects what the context does not support."""
+
+    enabled: bool = False
+
+
+class Summary(Frozen):
+    """Shortens long answers; code stays as it is."""
+
+    enabled: bool = False
+    chars: int = Field(600, ge=100, le=20_000)
+    """Answers up to this length are left alone, and longer ones brought down to it."""
+
+
 class Nodes(Frozen):
-    """The agents of the graph."""
+    """The agents of the question-answering graph."""
 
     qa_agent: Node = Node(default=True)
     qa_with_tool_agent: Node = Node()
+    reviewer: Reviewer = Reviewer()
+    summary_agent: Summary = Summary()
 
 
 class Deploy(Frozen):
@@ -100,11 +134,24 @@ class Workflow(Frozen):
     rag: Rag = Rag()
     router: Router = Router()
     nodes: Nodes = Nodes()
+    graph: Graph | None = None
+    """The workflow's own steps; without any, it answers questions from a corpus."""
+    tools: Tools = Tools()
+    context: Context = Context()
+    caching: Caching = Caching()
+    resilience: Resilience = Resilience()
+    budget: Budget = Budget()
+    conversations: Conversations | None = None
+    """Keep what was said, so that a client need not send it again; null keeps nothing."""
+    durable: bool = False
+    """Keep what each step gave until the request is over, so that one that was cut off goes on
+    where it stood; a graph that waits for people needs it."""
     deploy: Deploy = Deploy()
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if problems := [*self._about_prompt(), *self._about_default()]:
+        about = (self._about_prompt(), self._about_default(), self._about_graph())
+        if problems := [problem for each in about for problem in each]:
             raise impossible(problems)
         return self
 
@@ -127,3 +174,17 @@ class Workflow(Frozen):
         elif not agents[defaults[0]].enabled:
             why = "the default agent can't be disabled; enable it or make another the default"
             yield Problem(("nodes", defaults[0], "enabled"), why)
+
+    def _about_graph(self) -> Iterator[Problem]:
+        if self.graph is None:
+            return
+        yield from (problem.under(("graph",)) for problem in graph_problems(self.graph))
+        for where, step in steps_in(self.graph):
+            place = ("graph", *where)
+            if isinstance(step, ModelStep | AgentStep) and step.system not in {"", *self.prompts}:
+                hint = did_you_mean(step.system, self.prompts)
+                why = f"got {step.system!r}, which `prompts` does not hold; {hint}"
+                yield Problem((*place, "system"), why)
+            if not self.durable and (isinstance(step, PersonStep) or step.on_error == "person"):
+                why = "a person may take days; write `durable: true` at the top of the file"
+                yield Problem(place, why, at_key=True)

@@ -19,12 +19,15 @@ def graph_problems(graph: Graph, *, depth: int = 1) -> Iterator[Problem]:
     if depth > DEEPEST:
         yield Problem((), f"graphs within graphs, {depth} deep; at most {DEEPEST}")
         return
+    if taken := [name for name in graph.nodes if name in RESERVED]:
+        for name in taken:
+            why = f"no step may be called `{name}`; give it another name"
+            yield Problem(("nodes", name), why, at_key=True)
+        return
     found: dict[str, list[Read]] = {}
     known = graph.known()
     for name, step in graph.nodes.items():
         where: Where = ("nodes", name)
-        if name in RESERVED:
-            yield Problem(where, f"no step may be called `{name}`; give it another name", True)
         try:
             found[name] = list(step.reads())
         except MisreadError as error:
@@ -46,6 +49,17 @@ def needs(graph: Graph, name: str) -> list[str]:
     step = graph.nodes[name]
     wanted = {read.ref.split(".")[0] for read in step.reads()} | {*step.after}
     return [one for one in graph.nodes if one in wanted]
+
+
+def steps_in(graph: Graph, where: Where = ()) -> Iterator[tuple[Where, AnyStep]]:
+    """Every step of a graph and of the graphs inside it, with its place."""
+    for name, step in graph.nodes.items():
+        here = (*where, "nodes", name)
+        yield here, step
+        if isinstance(step, MapStep):
+            yield from steps_in(step.each, (*here, "each"))
+        elif isinstance(step, LoopStep | GraphStep):
+            yield from steps_in(step.body, (*here, "body"))
 
 
 def _read_problems(read: Read, known: Known) -> Iterator[Problem]:

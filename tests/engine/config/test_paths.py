@@ -41,7 +41,20 @@ def test_settings_are_flat_and_a_list_of_texts_is_one_value():
     assert settings["router.tool_keywords"] == ("sum", "plus")
     assert settings["rag.rerank.enabled"] is False
     assert settings["nodes.qa_with_tool_agent.default"] is False
-    assert {path.partition(".")[0] for path in settings} == {"llm", "rag", "router", "nodes"}
+    assert {path.partition(".")[0] for path in settings} == {
+        *("llm", "rag", "router", "nodes", "context", "caching", "resilience")
+    }
+
+
+def test_the_steps_of_a_graph_have_settings_too():
+    step = {"type": "model", "say": "{{ input.question }}", "tier": "cheap"}
+    graph = {"nodes": {"answer": step}, "output": "answer.text"}
+    workflow = Workflow.model_validate({"workflow": "w", "graph": graph})
+
+    settings = settings_of(with_settings(workflow, {"graph.nodes.answer.tier": "strong"}))
+
+    assert settings["graph.nodes.answer.tier"] == "strong"
+    assert "graph.nodes.answer.when" not in settings
 
 
 def test_a_whole_number_for_a_real_one_gives_the_same_settings():

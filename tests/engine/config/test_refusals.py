@@ -48,13 +48,14 @@ WORKFLOWS = [
     (
         TOP_K,
         "  corpus: python\n",
-        "9:11: rag.corpus: got the text 'python'; write 'python-reference'",
+        "9:11: rag.corpus: got the text 'python'; write text like 'folder:docs' that matches "
+        "`^(python-reference|folder:.+)$`",
     ),
     (
         "rag:\n  top_k: 4\n",
         "rag: 4\n",
         "8:6: rag: got 4; write a mapping with keys such as "
-        "`corpus`, `embedding`, `chunk_chars`, `top_k`, `rerank`",
+        "`corpus`, `embedding`, `chunker`, `chunk_chars`, `mode`, `fusion` and 3 more",
     ),
     ("rag:\n  top_k: 4\n", "top_k: 4\n", "8:1: top_k: unknown key; did you mean `rag.top_k`?"),
     ("workflow: docs-qa\n", "", f"1:1: workflow: missing; add {NAME}"),
