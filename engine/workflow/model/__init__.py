@@ -1,0 +1,1 @@
+"""Asks language models over the OpenAI protocol, and keeps answering while they fail."""
