@@ -1,0 +1,116 @@
+"""Makes one call to a model's endpoint and hears its answer to the end."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import openai
+from openai import AsyncOpenAI
+
+from engine.config.workflow import Llm
+from engine.errors import DeadlineError
+from engine.workflow.failure import StepError
+from engine.workflow.model.answer import Answer
+from engine.workflow.model.codes import failed, is_fault, translated
+from engine.workflow.parts import Offer, OnText
+from engine.workflow.reply import Message, Reply
+from engine.workflow.run import Run
+
+
+@dataclass
+class Turn:
+    """One question to a model, and what the person has heard of the answer so far."""
+
+    messages: Sequence[Message]
+    run: Run
+    node: str
+    offer: Offer
+    on_text: OnText | None
+    told: bool = field(default=False, init=False)
+
+    def tell(self, text: str) -> None:
+        """Hand on a piece of the answer, after which nothing else may answer instead."""
+        if text and self.on_text:
+            self.told = True
+            self.on_text(text)
+
+    def speaks_against_endpoint(self, failure: BaseException) -> bool:
+        """Whether the endpoint is at fault: a call cut short by the request's end says nothing."""
+        return is_fault(failure) or (isinstance(failure, DeadlineError) and self._has_time())
+
+    def may_pass_on(self, failure: StepError | DeadlineError) -> bool:
+        """Whether something else may answer after this failure."""
+        if isinstance(failure, DeadlineError):
+            return self._has_time() and not self.told
+        return failure.action in ("retry", "fallback") and not self.told
+
+    def _has_time(self) -> bool:
+        return time.monotonic() < self.run.deadline
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where one variant's questions go, and with which settings."""
+
+    upstream: AsyncOpenAI
+    settings: Llm
+    idle_timeout_s: float
+
+    async def answer(self, turn: Turn, answer: Answer, first_text: OnText) -> Reply:
+        """Ask once; what arrives is put into `answer` also when the call fails.
+
+        `first_text` is called with the first piece of a streamed answer.
+
+        Raises:
+            DeadlineError: The request's time, or the settings' `timeout_s`, ran out.
+            LlmError: The endpoint failed, refused, or answered something unreadable.
+        """
+        limit_s = turn.run.within(self.settings.timeout_s)
+        request = self._request(answer.asked, turn)
+        try:
+            async with asyncio.timeout(limit_s):
+                if turn.on_text is None:
+                    answer.take_whole(await self.upstream.chat.completions.create(**request))
+                else:
+                    await self._hear(request, turn, answer, first_text)
+        except TimeoutError as error:
+            why = f"{answer.asked} took longer than {limit_s:.3f} s"
+            raise DeadlineError(why) from error
+        except (openai.OpenAIError, ValueError) as error:
+            raise translated(error, answer.asked) from error
+        return answer.reply()
+
+    async def _hear(
+        self, request: dict[str, Any], turn: Turn, answer: Answer, first_text: OnText
+    ) -> None:
+        stream = await self.upstream.chat.completions.create(
+            **request, stream=True, stream_options={"include_usage": True}
+        )
+        now = asyncio.get_running_loop().time
+        try:
+            async with stream, asyncio.timeout(self.idle_timeout_s) as idle:
+                async for piece in stream:
+                    idle.reschedule(now() + self.idle_timeout_s)
+                    text = answer.take_piece(piece)
+                    if text and not turn.told:
+                        first_text(text)
+                    turn.tell(text)
+        except TimeoutError as error:
+            why = f"{answer.asked}: nothing arrived for {self.idle_timeout_s:g} s"
+            raise failed("upstream_stalled", why) from error
+        except (openai.OpenAIError, ValueError) as error:
+            raise translated(error, answer.asked, answering=True) from error
+
+    def _request(self, model: str, turn: Turn) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "model": model,
+            "messages": list(turn.messages),
+            "temperature": self.settings.temperature,
+            "top_p": self.settings.top_p,
+            "max_tokens": self.settings.max_tokens,
+        }
+        if turn.offer.tools:
+            request |= {"tools": list(turn.offer.tools), "tool_choice": turn.offer.choice}
+        return request

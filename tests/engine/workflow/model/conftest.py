@@ -1,0 +1,59 @@
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from datetime import date
+from random import Random
+
+import openai
+import pytest
+
+from engine.config.model import Resilience
+from engine.config.workflow import Llm
+from engine.workflow.model.breaker import Breakers
+from engine.workflow.model.client import Client, Kept
+from engine.workflow.model.prices import Price, PriceList, Profile
+from engine.workflow.model.transport import upstream
+from engine.workflow.run import Run
+from engine.workflow.spans import Timeline
+from tests.engine.workflow.model.server import serving
+
+HELLO = [{"role": "user", "content": "hello"}]
+DEAR = Price(since=date(2020, 1, 1), input_usd=1.0, output_usd=2.0)
+PRICES = PriceList(models={"usual": Profile(tier="usual", prices=(DEAR,))})
+
+
+class Place:
+    """A client, the server that it asks, and one request."""
+
+    def __init__(self, server, client, breakers, deadline_s, budget):
+        self.server, self.client, self.breakers = server, client, breakers
+        self.spans = []
+        more = {"budget": budget} if budget else {}
+        self.run = Run("r-1", time.monotonic() + deadline_s, Timeline(self.spans), **more)
+        self.heard = []
+
+    async def ask(self, **more):
+        return await self.client.ask(HELLO, self.run, node="qa_agent", **more)
+
+    async def listen(self, **more):
+        return await self.ask(on_text=self.heard.append, **more)
+
+
+@pytest.fixture(params=[openai.DefaultAioHttpClient, openai.DefaultAsyncHttpx2Client])
+def place(request):
+    """With both clients that `transport` chooses from, which name failures differently."""
+
+    @asynccontextmanager
+    async def made(*answers, deadline_s=5.0, budget=None, remembered=None, llm=None, **settings):
+        settings = {"retry": {"base_s": 0.01}} | settings
+        resilience = Resilience.model_validate(settings)
+        breakers = Breakers(resilience.breaker)
+        more = {"remembered": remembered} if remembered else {}
+        kept = Kept(breakers, PRICES, dice=Random(1), **more)
+        async with serving(*answers) as server:
+            endpoint = upstream(server.base_url, "none").copy(http_client=request.param())
+            async with endpoint, asyncio.timeout(10.0):
+                client = Client(endpoint, Llm(name="usual", **(llm or {})), resilience, kept)
+                yield Place(server, client, breakers, deadline_s, budget)
+
+    return made
