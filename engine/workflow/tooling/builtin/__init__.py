@@ -1,0 +1,1 @@
+"""The tools that come with the house: arithmetic, time, SQL, the corpus and the network."""
