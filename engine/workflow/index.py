@@ -69,7 +69,7 @@ async def load_index(
     folder = cache / f"index-{_key(texts, chunk_chars, version)}"
     if not await asyncio.to_thread(folder.exists):
         await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
-        async with _alone(folder.with_suffix(".lock")):
+        async with alone(folder.with_suffix(".lock")):
             if not await asyncio.to_thread(folder.exists):
                 await _build(folder, chunked(texts, chunk_chars), embed)
     return await asyncio.to_thread(_read, folder)
@@ -81,7 +81,8 @@ def _key(corpus: Mapping[str, str], chunk_chars: int, version: str) -> str:
 
 
 @asynccontextmanager
-async def _alone(lock: Path) -> AsyncIterator[None]:
+async def alone(lock: Path) -> AsyncIterator[None]:
+    """Hold a lock file among all processes of this machine."""
     # The kernel drops the lock when its holder dies, so a killed builder blocks nobody.
     descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
     try:
