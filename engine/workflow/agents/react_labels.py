@@ -12,7 +12,7 @@ Label = Literal["thought", "action", "input", "observation", "answer"]
 
 _WORDS: dict[Label, str] = {
     "thought": (
-        r"thoughts?|thinking|reasoning|analysis|plan|gedanken?|überlegung|pensée|réflexion"
+        r"thoughts?|thinking|reasoning|gedanken?|überlegung|pensée|réflexion"
         r"|pensamiento|pensiero|pensamento|мысль|思考過程|思考|想法|考え"
     ),
     "input": (
@@ -49,6 +49,7 @@ _WITHIN_LINE = re.compile(
     r"(?:(?P<input>Action ?Input)|(?P<action>Action)|(?P<answer>Final ?Answer)"
     r"|(?P<observation>Observation))[*_]{0,3}[ \t]{0,4}[:\uff1a][*_]{0,3}"
 )
+_STRONG = ("thought", "action", "observation", "final answer")
 _MADE_UP = re.compile(r"[ \t]{0,8}<(?:observation|tool_response)>", re.IGNORECASE)
 _GUARD = re.compile(r"[{\"\u201c]")
 _TAG = re.compile(r"<[ ]?(/?)[ ]?([A-Za-z_]{1,20})(?:[ ]?=[ ]?|[ ]name[ ]?=[ ]?)?([^<>\n]{0,80})>")
@@ -117,16 +118,27 @@ def _filled(found: list[Section]) -> list[Section]:
 
 
 def _pieces(text: str) -> Iterator[tuple[Label | None, str]]:
+    now: Label | None = None
     for line in text.split("\n"):
         start = 0
         label: Label | None = "observation" if _MADE_UP.match(line) else None
-        if at_line := _AT_LINE.match(line):
+        at_line = _AT_LINE.match(line)
+        # an answer may well speak of inputs and tools
+        if at_line and (now != "answer" or at_line[_label(at_line)].lower() in _STRONG):
             label, start = _label(at_line), at_line.end()
-        guard = _GUARD.search(line, start)
-        for within in _WITHIN_LINE.finditer(line, start, guard.start() if guard else len(line)):
+        now = label or now
+        for within in _within(line, start, now):
             yield label, line[start : within.start()]
             label, start = _label(within), within.end()
+            now = label
         yield label, line[start:]
+
+
+def _within(line: str, start: int, now: Label | None) -> Iterator[re.Match[str]]:
+    if now == "answer":
+        return iter(())
+    guard = _GUARD.search(line, start)
+    return _WITHIN_LINE.finditer(line, start, guard.start() if guard else len(line))
 
 
 def _label(match: re.Match[str]) -> Label:

@@ -84,20 +84,17 @@ def test_nothing_after_an_observation_counts(text):
     assert read(before + text, TOOLS) == Act("search", {"query": "tides"})
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(PIECES, min_size=1, max_size=4).map("".join))
 @example("Action: search\nAction Input: ")
 @example(" \t")
 @example('"')
 @example("`")
-def test_a_long_text_takes_time_in_proportion(piece):
-    short, long = (piece * (size // len(piece)) for size in (4_000, 64_000))
+def test_no_text_makes_the_parser_ponder(piece):
+    text = piece * (200_000 // len(piece))
+    began = time.thread_time()
 
-    # sixteen times the text: a square law would show as 256 times the work
-    assert work(long) < 40 * work(short) + 20_000_000
-
-
-def work(text):
-    began = time.thread_time_ns()
     read(text, TOOLS)
-    return time.thread_time_ns() - began
+
+    # in proportion to its length, it takes a tenth of this; by a square law, minutes
+    assert time.thread_time() - began < 5.0
