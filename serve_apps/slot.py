@@ -7,7 +7,6 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from openai import AsyncOpenAI
 from ray import serve
 
 from engine.books.ledger import Ledger
@@ -15,14 +14,18 @@ from engine.config.workflow import Workflow
 from engine.errors import DeadlineError, NotFoundError, TrimtabError
 from engine.experiment.fold import fold
 from engine.experiment.variant import configured
+from engine.workflow.answer import Asked, Flow
+from engine.workflow.building import Shared, flow_of
 from engine.workflow.failure import StepError
-from engine.workflow.graph import QaGraph
-from engine.workflow.index import load_index
+from engine.workflow.plan.journal import Decided
 from serve_apps.names import EMBEDDER
 from serve_apps.outcome import unanswered
 
 KEPT = 2
-ANSWERED = ("text", "model", "input_tokens", "output_tokens", "cost_usd", "cache_hit")
+ANSWERED = (
+    *("text", "output", "model", "input_tokens", "output_tokens", "cost_usd", "cache_hit"),
+    "degraded",
+)
 
 
 class Slot:
@@ -33,9 +36,8 @@ class Slot:
 
     def __init__(self, root: str, endpoints: dict[str, str], api_key: str) -> None:
         self._root = Path(root)
-        self._endpoints = endpoints
-        self._api_key = api_key
-        self._graphs: OrderedDict[tuple[str, str], QaGraph] = OrderedDict()
+        self._shared = Shared(self._root, self._vectors, endpoints, api_key)
+        self._flows: OrderedDict[tuple[str, str], Flow] = OrderedDict()
         self._building = asyncio.Lock()
         self._embed = (
             serve.get_app_handle(EMBEDDER)
@@ -49,48 +51,74 @@ class Slot:
 
     async def warm(self, workflow: str, variant: str) -> int:
         """Build this variant before it gets traffic; answers with the replica's process id."""
-        await self._graph(workflow, variant)
+        await self._flow(workflow, variant)
         return os.getpid()
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer the last message of a conversation; failures come back as data."""
+        asked = Asked(
+            id=request["id"],
+            messages=request["messages"],
+            deadline=time.monotonic() + request["timeout_s"],
+            given=request["given"],
+            conversation=request["conversation"],
+            variant=request["variant"],
+        )
+        return await self._answered(asked, request["workflow"])
+
+    async def questions(self) -> list[dict[str, Any]]:
+        """What people are waited for to say, oldest first."""
+        return [vars(one) for one in await asyncio.to_thread(self._shared.journal.questions)]
+
+    async def decide(self, question: str, said: dict[str, Any]) -> dict[str, Any]:
+        """Record what a person said, and bring the request that waited for it further.
+
+        Raises:
+            NotFoundError: Nobody asked that.
+            ConfigError: It is no answer to the question.
+        """
+        decided = Decided(said["decision"], said["reason"], said["answer"], said["by"])
+        journal = self._shared.journal
+        run_id = (await asyncio.to_thread(journal.decide, question, decided)).run_id
+        about = await asyncio.to_thread(journal.about, run_id)
+        workflow = await asyncio.to_thread(self._configured, about["workflow"], about["variant"])
+        asked = Asked(
+            id=run_id,
+            messages=about["messages"],
+            deadline=time.monotonic() + workflow.timeout_s,
+            given=about["given"],
+            conversation=about["conversation"],
+            variant=about["variant"],
+        )
+        return await self._answered(asked, about["workflow"])
+
+    async def _answered(self, asked: Asked, workflow: str) -> dict[str, Any]:
         started = time.perf_counter()
-        deadline = time.monotonic() + request["timeout_s"]
-        spans: list[dict[str, Any]] = []
         outcome = unanswered()
         try:
-            graph = await self._graph(request["workflow"], request["variant"])
-            answer = await graph.answer(request["messages"], deadline=deadline, spans=spans)
+            flow = await self._flow(workflow, asked.variant)
+            answer = await flow.answer(asked)
             outcome |= {name: getattr(answer, name) for name in ANSWERED}
+            outcome["questions"] = [vars(one) for one in answer.questions]
         except DeadlineError as error:
             outcome |= {"status": "timeout", "error": "timeout", "message": str(error)}
         except StepError as error:
             outcome |= {"status": "error", "error": error.code, "message": str(error)}
         except TrimtabError as error:
             outcome |= {"status": "error", "error": type(error).__name__, "message": str(error)}
-        return outcome | {"spans": spans, "work_s": time.perf_counter() - started}
+        return outcome | {"spans": asked.spans, "work_s": time.perf_counter() - started}
 
-    async def _graph(self, workflow: str, variant: str) -> QaGraph:
+    async def _flow(self, workflow: str, variant: str) -> Flow:
         key = (workflow, variant)
-        if key not in self._graphs:
+        if key not in self._flows:
             async with self._building:
-                if key not in self._graphs:
-                    self._graphs[key] = await self._built(workflow, variant)
-                    while len(self._graphs) > KEPT:
-                        self._graphs.popitem(last=False)
-        self._graphs.move_to_end(key)
-        return self._graphs[key]
-
-    async def _built(self, name: str, hash_: str) -> QaGraph:
-        workflow = await asyncio.to_thread(self._configured, name, hash_)
-        index = await load_index(self._root / "cache", workflow.rag.chunk_chars, self._vectors)
-        client = AsyncOpenAI(
-            base_url=self._endpoints.get(workflow.llm.base_url, workflow.llm.base_url),
-            api_key=self._api_key,
-            max_retries=0,
-            timeout=workflow.llm.timeout_s,
-        )
-        return QaGraph(workflow, index, self._vectors, client)
+                if key not in self._flows:
+                    settings = await asyncio.to_thread(self._configured, workflow, variant)
+                    self._flows[key] = await flow_of(settings, self._shared)
+                    while len(self._flows) > KEPT:
+                        self._flows.popitem(last=False)
+        self._flows.move_to_end(key)
+        return self._flows[key]
 
     def _configured(self, name: str, hash_: str) -> Workflow:
         ledger = Ledger(str(self._root / "ledger.db"))

@@ -10,6 +10,7 @@ from openai import AsyncOpenAI
 
 from engine.config.workflow import NodeName, Workflow
 from engine.errors import ConfigError, DeadlineError
+from engine.workflow.answer import Answer
 from engine.workflow.embedding import Embed
 from engine.workflow.failure import ToolError
 from engine.workflow.index import Hit, Index
@@ -24,20 +25,6 @@ from engine.workflow.tools import CALCULATOR, called
 MAX_TURNS = 3
 HISTORY = 6
 """Earlier messages of the conversation that the language model gets to see."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a request came to; None where the endpoint or the price list doesn't say."""
-
-    text: str
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
-    model: str
-    cache_hit: bool
-    """The question's vector was remembered."""
-    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 import uuid
@@ -31,11 +30,15 @@ from serve_apps.gateway.protocol import (
     MAX_BODY_BYTES,
     Json,
     chat_completion,
+    decision_of,
     error_response,
     json_response,
     messages_of,
+    native_body,
     parsed,
+    text_of,
 )
+from serve_apps.gateway.rows import exposure_row, kept_text, trace_row
 from serve_apps.gateway.traffic import Route, Traffic
 from serve_apps.names import CONTROL, NAMESPACE
 from serve_apps.outcome import unanswered
@@ -69,6 +72,8 @@ class Gateway:
             return error_response(400, "invalid_request", str(error))
         except ClusterError as error:
             return error_response(503, "starting", str(error), {"retry-after": "1"})
+        except UpstreamError as error:
+            return error_response(502, "replica_died", str(error), {"retry-after": "1"})
         except StoreFullError as error:
             return error_response(503, "storage_full", str(error), {"retry-after": "5"})
 
@@ -76,6 +81,8 @@ class Gateway:
         path, method = request.url.path, request.method
         if path == "/healthz" and method == "GET":
             return self._health()
+        if method == "GET" and path.startswith("/v1/workflows/") and path.endswith("/questions"):
+            return await self._questions(path[len("/v1/workflows/") : -len("/questions")])
         if method != "POST":
             return error_response(405, "method_not_allowed", f"{method} {path}: use POST")
         body = await request.body()
@@ -87,8 +94,12 @@ class Gateway:
             return await self._chat(request, said)
         if path == "/v1/feedback":
             return await self._feedback(said)
-        if path.startswith("/v1/workflows/") and path.endswith("/run"):
-            return await self._native(request, path[len("/v1/workflows/") : -len("/run")], said)
+        if path.startswith("/v1/workflows/"):
+            name, _, rest = path.removeprefix("/v1/workflows/").partition("/")
+            if rest == "run":
+                return await self._native(request, name, said)
+            if rest.startswith("questions/"):
+                return await self._decide(name, rest.removeprefix("questions/"), said)
         return error_response(404, "not_found", f"there is nothing at {path}")
 
     async def _has_begun(self) -> None:
@@ -116,18 +127,29 @@ class Gateway:
         if not isinstance(metadata, dict):
             raise ConfigError("`metadata` must be an object")
         conversation = str(metadata.get("conversation_id", ""))
-        return await self._serve(request, name, messages_of(said), conversation, native=False)
+        return await self._serve(request, name, messages_of(said), conversation)
 
     async def _native(self, request: Request, name: str, said: Json) -> Response:
-        if isinstance(said.get("input"), str):
-            messages: list[Json] = [{"role": "user", "content": said["input"]}]
+        given = said.get("input")
+        if isinstance(given, str):
+            messages: list[Json] = [{"role": "user", "content": given}]
+        elif isinstance(given, dict):
+            messages = [{"role": "user", "content": text_of(given)}]
         else:
             messages = messages_of(said)
         conversation = str(said.get("conversation_id", ""))
-        return await self._serve(request, name, messages, conversation, native=True)
+        inputs = given if isinstance(given, dict) else None
+        return await self._serve(request, name, messages, conversation, given=inputs, native=True)
 
     async def _serve(
-        self, request: Request, name: str, messages: list[Json], conversation: str, *, native: bool
+        self,
+        request: Request,
+        name: str,
+        messages: list[Json],
+        conversation: str,
+        *,
+        given: Json | None = None,
+        native: bool = False,
     ) -> Response:
         started, at = time.perf_counter(), time.time()
         fresh_id, segment = uuid.uuid4().hex, intent(messages[-1]["content"])
@@ -140,13 +162,14 @@ class Gateway:
             forced=request.headers.get("x-trimtab-variant", ""),
         )
         trace_id = sign(self._secret, fresh_id)
-        await self._recorder.exposure(_exposure(trace_id, route, at) | {"segment": segment})
-        answer = await self._answered(route, messages)
+        await self._recorder.exposure(exposure_row(trace_id, route, at) | {"segment": segment})
+        asked = {"id": fresh_id, "messages": messages, "given": given}
+        answer = await self._answered(route, asked)
         duration_s = time.perf_counter() - started
         overhead_s = max(duration_s - answer["work_s"], 0.0)
-        row = _trace(trace_id, route, at, duration_s, overhead_s, answer) | {"segment": segment}
+        row = trace_row(trace_id, route, at, duration_s, overhead_s, answer) | {"segment": segment}
         if self._traffic.workflow(name).record_text:
-            row |= {"question": messages[-1]["content"], "answer": _kept(answer["text"])}
+            row |= {"question": messages[-1]["content"], "answer": kept_text(answer["text"])}
         await self._recorder.trace(row)
         headers = {
             "x-trimtab-variant": route.served,
@@ -157,23 +180,37 @@ class Gateway:
         if answer["status"] != "ok":
             status = 504 if answer["status"] == "timeout" else 502
             return error_response(status, answer["error"], answer["message"], headers)
+        if answer["degraded"]:
+            headers["x-trimtab-degraded"] = ",".join(answer["degraded"])
         if native:
             body = {
                 "trace_id": trace_id,
                 "conversation_id": headers["x-trimtab-conversation"],
                 "variant": route.served,
-                "output": answer["text"],
                 "segment": segment,
             }
-            return json_response(body, headers=headers)
+            status = 202 if answer["questions"] else 200
+            return json_response(body | native_body(answer), status, headers)
         return json_response(chat_completion(trace_id, at, name, answer), headers=headers)
 
-    async def _answered(self, route: Route, messages: list[Json]) -> Json:
+    async def _questions(self, name: str) -> Response:
+        slot = self._traffic.baseline_slot(name)
+        return json_response({"questions": await self._dispatcher.questions(slot)})
+
+    async def _decide(self, name: str, question: str, said: Json) -> Response:
+        slot = self._traffic.baseline_slot(name)
+        answer = await self._dispatcher.decide(slot, question, decision_of(said))
+        if answer["status"] != "ok":
+            status = 504 if answer["status"] == "timeout" else 502
+            return error_response(status, answer["error"], answer["message"])
+        return json_response(native_body(answer), 202 if answer["questions"] else 200)
+
+    async def _answered(self, route: Route, asked: Json) -> Json:
         """The slot's answer, or what it failed with: a failure is an outcome of its variant."""
         workflow = self._traffic.workflow(route.workflow)
         try:
             return await self._dispatcher.answer(
-                route, messages, workflow.timeout_s, idempotent=workflow.idempotent
+                route, asked, workflow.timeout_s, idempotent=workflow.idempotent
             )
         except DeadlineError as error:
             return unanswered("timeout", "timeout", str(error))
@@ -228,46 +265,6 @@ class Gateway:
         with contextlib.suppress(asyncio.CancelledError):
             await self._watching
         self._recorder.close()
-
-
-def _exposure(trace_id: str, route: Route, at: float) -> Json:
-    return {
-        "trace_id": trace_id,
-        "at": at,
-        "workflow": route.workflow,
-        "unit_id": route.conversation.unit_id,
-        "conversation_id": route.conversation.unit_id,
-        "epoch": route.conversation.epoch,
-        "version": route.conversation.version,
-        "bucket": route.bucket,
-        "variant": route.variant,
-        "served": route.served,
-        "window": route.window,
-        "lapsed": route.lapsed,
-        "forced": route.forced,
-    }
-
-
-def _trace(
-    trace_id: str, route: Route, at: float, duration_s: float, overhead_s: float, answer: Json
-) -> Json:
-    kept = ("status", "error", "model", "input_tokens", "output_tokens", "cost_usd")
-    return {
-        "trace_id": trace_id,
-        "at": at,
-        "workflow": route.workflow,
-        "variant": route.variant,
-        "duration_s": duration_s,
-        "overhead_s": overhead_s,
-        **{name: answer[name] for name in kept},
-        "cache_hit": answer["cache_hit"],
-        "spans": json.dumps(answer["spans"], separators=(",", ":")),
-    }
-
-
-def _kept(text: str) -> str:
-    """A model's text as the store can keep it: half a character becomes a question mark."""
-    return text.encode(errors="replace").decode()
 
 
 def gateway_app(root: Path, slots: list[str], replicas: int) -> serve.Application:

@@ -11,6 +11,7 @@ from engine.errors import ConfigError
 Json = dict[str, Any]
 MAX_BODY_BYTES = 1 << 20
 ROLES = ("system", "user", "assistant")
+DECISIONS = ("approve", "reject", "answer")
 
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -75,6 +76,35 @@ def messages_of(body: Json) -> list[Json]:
     if messages[-1]["role"] != "user":
         raise ConfigError("the last message must be the user's")
     return messages
+
+
+def text_of(given: Json) -> str:
+    """Named inputs as one text: the only one of them that is a text, or all as JSON."""
+    texts = [value for value in given.values() if isinstance(value, str)]
+    return texts[0] if len(texts) == len(given) == 1 else json.dumps(given, ensure_ascii=False)
+
+
+def decision_of(said: Json) -> Json:
+    """What a person decided, and why.
+
+    Raises:
+        ConfigError: The decision or its reason is missing, or no text.
+    """
+    named = {name: said.get(name, "") for name in ("decision", "reason", "answer", "by")}
+    for name, value in named.items():
+        if not isinstance(value, str):
+            raise ConfigError(f"`{name}` must be text")
+    if named["decision"] not in DECISIONS:
+        raise ConfigError(f"`decision` must be one of {', '.join(DECISIONS)}")
+    return named
+
+
+def native_body(answer: Json) -> Json:
+    """What a workflow came to, in our own shape."""
+    if answer["questions"]:
+        return {"status": "waiting", "questions": answer["questions"]}
+    output = answer["text"] if answer["output"] is None else answer["output"]
+    return {"status": "done", "output": output, "degraded": list(answer["degraded"])}
 
 
 def chat_completion(trace_id: str, created: float, workflow: str, answer: Json) -> Json:

@@ -71,6 +71,19 @@ class Traffic:
             raise NotFoundError(f"workflow {name!r} is not served here; served: {known}")
         return served[name]
 
+    def baseline_slot(self, name: str) -> str:
+        """The slot that seats the workflow's baseline.
+
+        Raises:
+            ClusterError: None does now.
+            NotFoundError: The workflow isn't served here.
+        """
+        workflow = self.workflow(name)
+        slot = workflow.routes.get(workflow.split.baseline)
+        if slot is None:
+            raise ClusterError(f"no slot seats the baseline of {name} now; retry shortly")
+        return slot
+
     def route(
         self,
         name: str,

@@ -1,0 +1,64 @@
+"""A request on its way into a workflow, and what it comes to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from engine.workflow.plan.journal import Question
+from engine.workflow.reply import Message
+from engine.workflow.run import Emit, unheard
+from engine.workflow.spans import Span
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request."""
+
+    id: str
+    messages: Sequence[Message]
+    """The conversation as the client sent it; the last one is what is asked."""
+    deadline: float
+    """On the monotonic clock."""
+    given: Mapping[str, Any] | None = None
+    """Named inputs, in place of the last message's text."""
+    conversation: str = ""
+    """Names the conversation whose state is kept; empty for none."""
+    variant: str = ""
+    """The variant that answers, for a request that goes on later."""
+    emit: Emit = unheard
+    spans: list[Span] = field(default_factory=list)
+    """Written as they end, so a failed request leaves its own too."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request came to; None where the endpoint or the price list doesn't say."""
+
+    text: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    model: str
+    cache_hit: bool
+    """Something of it was remembered: the question's vector, or a whole answer."""
+    spans: tuple[Span, ...]
+    output: Any = None
+    """The answer as the graph gave it, where it is no text."""
+    degraded: tuple[str, ...] = ()
+    """What was given up on the way, such as the usual model."""
+    questions: tuple[Question, ...] = ()
+    """What a person has to say before there is an answer."""
+
+
+class Flow(Protocol):
+    """One variant of a workflow, ready to answer; it shares no memory with other variants."""
+
+    async def answer(self, asked: Asked) -> Answer:
+        """Answer the conversation's last message.
+
+        Raises:
+            ConfigError: The request lacks what the workflow needs.
+            DeadlineError: The time ran out.
+            StepError: A step failed, and nothing could stand in for it.
+        """
+        ...

@@ -1,0 +1,93 @@
+"""A graph as it is served: inputs in, one answer out, the conversation kept."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from engine.config.workflow import Workflow
+from engine.errors import ConfigError
+from engine.workflow.answer import Answer, Asked
+from engine.workflow.inputs import inputs_of
+from engine.workflow.plan.compiled import compiled
+from engine.workflow.plan.journal import Journal
+from engine.workflow.plan.place import Parts
+from engine.workflow.plan.runner import Ended, Runner
+from engine.workflow.reply import total
+from engine.workflow.run import Run
+from engine.workflow.spans import Span, Timeline
+
+
+class GraphFlow:
+    """One variant of a workflow that is a graph of its own."""
+
+    def __init__(self, workflow: Workflow, parts: Parts, journal: Journal | None) -> None:
+        if workflow.graph is None:
+            raise ConfigError(f"{workflow.workflow} has no `graph`")
+        self._workflow = workflow
+        self._graph = workflow.graph
+        self._runner = Runner(compiled(self._graph, parts), parts, journal)
+
+    async def answer(self, asked: Asked) -> Answer:
+        """Run the graph once, or go on where the request of this id stood.
+
+        Raises:
+            ConfigError: The inputs are not the graph's.
+            DeadlineError, StepError: The request failed; its effects were taken back.
+        """
+        text = text_of(asked)
+        given = inputs_of(self._graph, text, asked.given)
+        run = Run(
+            asked.id,
+            asked.deadline,
+            Timeline(asked.spans),
+            self._workflow.budget,
+            asked.emit,
+            asked.conversation,
+        )
+        about = {
+            "workflow": self._workflow.workflow,
+            "variant": asked.variant,
+            "given": given,
+            "messages": list(asked.messages),
+            "conversation": asked.conversation,
+            "began_at": time.time(),
+        }
+        history = [message for message in asked.messages[:-1] if message["role"] != "system"]
+        ended = await self._runner.run(given, run, about=about, history=history)
+        return _answer(ended, run, asked.spans)
+
+
+def text_of(asked: Asked) -> str:
+    """The text of the last message; empty where inputs are given by name alone."""
+    content = asked.messages[-1].get("content") if asked.messages else ""
+    if isinstance(content, list):
+        return " ".join(part.get("text", "") for part in content if isinstance(part, dict))
+    return str(content or "")
+
+
+def _answer(ended: Ended, run: Run, spans: Sequence[Span]) -> Answer:
+    usage = total(run.usages)
+    models = [span["model"] for span in spans if span.get("model") and span["status"] == "ok"]
+    return Answer(
+        text=_said(ended),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=usage.cost_usd,
+        model=models[-1] if models else "",
+        cache_hit=any(span.get("cache_hit") for span in spans),
+        spans=tuple(spans),
+        output=ended.output,
+        degraded=tuple(run.degraded),
+        questions=ended.questions,
+    )
+
+
+def _said(ended: Ended) -> str:
+    if ended.questions:
+        asked = "; ".join(question.ask for question in ended.questions)
+        return f"This request waits for a person to decide: {asked}"
+    output: Any = ended.output
+    if output is None:
+        return ""
+    return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
