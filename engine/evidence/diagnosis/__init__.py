@@ -1,0 +1,1 @@
+"""Where a workflow's time, tokens and money go, and what to turn about it."""
