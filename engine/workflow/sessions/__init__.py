@@ -1,0 +1,1 @@
+"""What a conversation remembers from one request to the next."""
