@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.config.tools import Tool, Tools
+from engine.config.workflow import Workflow
 from engine.errors import ConfigError
 from engine.evidence.diagnosis.advice import Limits
 from engine.evidence.diagnosis.diagnose import diagnose, users_traces
@@ -167,50 +169,50 @@ def test_no_traces_have_no_diagnosis():
     assert seen([]).workflows == ()
 
 
-@pytest.mark.parametrize(
-    ("finding", "node", "traces", "figure", "parameter"),
-    [
-        ("slow_model", "writer", alike(llm(duration_s=6.0), duration_s=9.0), 6.0, "llm.max_tokens"),
-        ("model_bound", "", alike(llm(duration_s=0.9)), 0.9, "llm.name"),
-        (
-            "slow_tool",
-            "search",
-            alike(tool(duration_s=3.0), duration_s=9.0),
-            3.0,
-            "tools.settings.search.cache_ttl_s",
-        ),
-        ("many_steps", "", alike(*[tool()] * 11), 11.0, "budget.steps"),
-        ("many_tokens", "", alike(llm(), input_tokens=11_980), 12_000.0, "rag.top_k"),
-        (
-            "failing",
-            "search",
-            [trace(n, tool(status="error" if n < 4 else "ok")) for n in range(40)],
-            0.1,
-            "tools.settings.search.retries",
-        ),
-        (
-            "failing",
-            "writer",
-            [trace(n, llm(status="timeout" if n < 4 else "ok")) for n in range(40)],
-            0.1,
-            "resilience.fallback.models",
-        ),
-        (
-            "cold_cache",
-            "search",
-            [trace(n, tool(cache_hit=n < 2)) for n in range(40)],
-            0.05,
-            "tools.settings.search.cache_ttl_s",
-        ),
-        (
-            "over_budget",
-            "",
-            [trace(n, llm(), error="budget_cost" if n < 2 else "") for n in range(40)],
-            0.05,
-            "budget.cost_usd",
-        ),
-    ],
-)
+FINDINGS = [
+    ("slow_model", "writer", alike(llm(duration_s=6.0), duration_s=9.0), 6.0, "llm.max_tokens"),
+    ("model_bound", "", alike(llm(duration_s=0.9)), 0.9, "llm.name"),
+    (
+        "slow_tool",
+        "search",
+        alike(tool(duration_s=3.0), duration_s=9.0),
+        3.0,
+        "tools.settings.search.cache_ttl_s",
+    ),
+    ("many_steps", "", alike(*[tool()] * 11), 11.0, "budget.steps"),
+    ("many_tokens", "", alike(llm(), input_tokens=11_980), 12_000.0, "rag.top_k"),
+    (
+        "failing",
+        "search",
+        [trace(n, tool(status="error" if n < 4 else "ok")) for n in range(40)],
+        0.1,
+        "tools.settings.search.retries",
+    ),
+    (
+        "failing",
+        "writer",
+        [trace(n, llm(status="timeout" if n < 4 else "ok")) for n in range(40)],
+        0.1,
+        "resilience.fallback.models",
+    ),
+    (
+        "cold_cache",
+        "search",
+        [trace(n, tool(cache_hit=n < 2)) for n in range(40)],
+        0.05,
+        "tools.settings.search.cache_ttl_s",
+    ),
+    (
+        "over_budget",
+        "",
+        [trace(n, llm(), error="budget_cost" if n < 2 else "") for n in range(40)],
+        0.05,
+        "budget.cost_usd",
+    ),
+]
+
+
+@pytest.mark.parametrize(("finding", "node", "traces", "figure", "parameter"), FINDINGS)
 def test_each_finding_comes_with_its_figure_limit_and_parameters(
     finding, node, traces, figure, parameter
 ):
@@ -221,6 +223,25 @@ def test_each_finding_comes_with_its_figure_limit_and_parameters(
     assert one.severity >= 1.0
     assert parameter in one.parameters
     assert 1 <= len(one.trace_ids) <= 3
+
+
+def test_every_parameter_to_turn_is_one_of_the_workflow_file():
+    found = [one for case in FINDINGS for one in seen(case[2]).recommendations]
+
+    unknown = {path for one in found for path in one.parameters if not is_parameter(path)}
+
+    assert unknown == set()
+
+
+def is_parameter(path):
+    model = Workflow
+    for name in path.split("."):
+        if model is Tools and name == "settings":
+            return path.rsplit(".", 1)[1] in Tool.model_fields
+        if name not in model.model_fields:
+            return False
+        model = model.model_fields[name].annotation
+    return True
 
 
 def test_retries_of_a_call_are_one_step():
