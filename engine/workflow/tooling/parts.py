@@ -1,7 +1,7 @@
 """What a belt of tools may ask of its parts; each is given from outside, and none is needed."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,10 +13,10 @@ Approve = Callable[[Tool, Arguments, Run], Awaitable[bool | None]]
 
 
 class Guard(Protocol):
-    """A breaker over many keys."""
+    """The breakers of many tools."""
 
-    def __call__(self, key: str) -> AbstractAsyncContextManager[Any]:
-        """Counts a failure that leaves the block; raises CircuitError on entering an open one."""
+    def __call__(self, tool: str, /) -> AbstractContextManager[None]:
+        """Counts a ToolError that leaves the block; raises CircuitError on entering an open one."""
         ...
 
 

@@ -98,7 +98,7 @@ async def _guarded(call: Call, run: Run, parts: Parts) -> str:
     limit_s = run.within(tool.settings.timeout_s)
     run.charge(Usage(0, 0, tool.settings.cost_usd))
     guard = parts.guard if tool.settings.breaker else None
-    async with guard(f"tool:{tool.name}") if guard else nullcontext():
+    with guard(tool.name) if guard else nullcontext():
         outcome = await _attempted(call, run, limit_s)
         if isinstance(outcome, str):
             return outcome

@@ -1,12 +1,16 @@
 import asyncio
-from contextlib import asynccontextmanager
+import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from engine.config import tools as config
+from engine.config.model import Breaker as BreakerSettings
 from engine.errors import ConfigError, DeadlineError
-from engine.workflow.failure import BudgetError, CircuitError, ToolError
+from engine.workflow.failure import BudgetError, ToolError
+from engine.workflow.model.breaker import Breakers
 from engine.workflow.reply import ToolCall
 from engine.workflow.tooling.belt import Belt
 from engine.workflow.tooling.parts import Parts
@@ -290,42 +294,53 @@ async def test_a_failure_is_not_remembered():
     assert kept == {}
 
 
-class Breaker:
-    """Opens after the first failure."""
+def breakers_and_guard():
+    breakers = Breakers(BreakerSettings(failures=2))
 
-    def __init__(self):
-        self.failed = set()
+    def guard(tool):
+        return breakers.of("tool", tool).guard(lambda failure: isinstance(failure, ToolError))
 
-    @asynccontextmanager
-    async def __call__(self, key):
-        if key in self.failed:
-            raise CircuitError("circuit_open", f"{key} is left alone")
-        try:
-            yield
-        except ToolError:
-            self.failed.add(key)
-            raise
+    return breakers, guard
 
 
 async def test_an_open_breaker_answers_without_a_call():
-    act, breaker = Failing(KeyError()), Breaker()
-    belt = a_belt(a_tool(act, "look"), parts=Parts(guard=breaker))
+    breakers, guard = breakers_and_guard()
+    act = Failing(*(KeyError() for _ in range(9)))
+    belt = a_belt(a_tool(act, "look"), parts=Parts(guard=guard))
 
+    await texts(belt, call("look"))
     await texts(belt, call("look"))
     answers = await texts(belt, call("look"))
 
-    assert answers == ["error: tool:look is left alone"]
-    assert act.calls == 1
+    assert answers == ["error: tool:look: not called, since it kept failing"]
+    assert act.calls == 2
+    assert breakers.states() == {"tool:look": "open"}
 
 
 async def test_a_callers_own_mistake_opens_no_breaker():
-    breaker = Breaker()
-    act = Failing(ToolError("tool_arguments", "no such city"))
-    belt = a_belt(a_tool(act, "look"), parts=Parts(guard=breaker))
+    breakers, guard = breakers_and_guard()
+    act = Failing(*(ToolError("tool_arguments", "no such city") for _ in range(9)))
+    belt = a_belt(a_tool(act, "look"), parts=Parts(guard=guard))
 
-    await texts(belt, call("look"))
+    for _ in range(3):
+        await texts(belt, call("look"))
 
-    assert breaker.failed == set()
+    assert breakers.states() == {"tool:look": "closed"}
+
+
+async def test_a_tool_without_a_breaker_is_always_called():
+    _, guard = breakers_and_guard()
+    act = Failing(*(KeyError() for _ in range(9)))
+    belt = a_belt(
+        a_tool(act, "look"),
+        parts=Parts(guard=guard),
+        settings={"look": config.Tool(breaker=False)},
+    )
+
+    for _ in range(3):
+        await texts(belt, call("look"))
+
+    assert act.calls == 3
 
 
 class Row(BaseModel):
@@ -400,3 +415,36 @@ async def test_a_tool_registered_later_is_offered_from_then_on():
     registry.register(diarist(Diary(), "look"))
 
     assert await texts(belt, call("look")) == ["look()"]
+
+
+written = st.text(max_size=30) | st.sampled_from(
+    ['{"x": "{{c0.result}}"}', '{"x": "{{c2.result}}"}', '{"x": 1}', '{"x": "a"}', "{}"]
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["look", "send", "drop", "no"]), written), max_size=5))
+async def test_whatever_a_model_writes_every_call_is_answered_once(wanted):
+    async def act(x):
+        return x
+
+    belt = a_belt(
+        a_tool(act, "look"), a_tool(act, "send", "write"), a_tool(act, "drop", "irreversible")
+    )
+
+    answers = await texts(
+        belt, *(ToolCall(f"c{n}", name, text) for n, (name, text) in enumerate(wanted))
+    )
+
+    assert all(isinstance(text, str) for text in answers)
+
+
+async def test_functions_that_block_run_in_threads_at_once():
+    meeting = threading.Barrier(2, timeout=5)
+
+    @tool(effect="read")
+    def meet() -> str:
+        """Waits until both are here."""
+        meeting.wait()
+        return "met"
+
+    assert await texts(a_belt(meet), call("meet"), call("meet", "b")) == ["met", "met"]
