@@ -35,10 +35,7 @@ def _cutter(settings: Chunking) -> Callable[[str], Iterator[str]]:
         case "borders":
             return lambda text: pieces(text, settings.chars)
         case "tokens":
-            overlap = int(settings.tokens * settings.overlap)
-            by_tokens = TextSplitter.from_huggingface_tokenizer(
-                _encoder_tokens(), settings.tokens, overlap
-            )
+            by_tokens = _by_tokens(settings.tokens, int(settings.tokens * settings.overlap))
             return lambda text: iter(by_tokens.chunks(text))
         case "sentences":
             return lambda text: _windows(text, settings)
@@ -48,9 +45,10 @@ def _cutter(settings: Chunking) -> Callable[[str], Iterator[str]]:
             return lambda text: iter(by_heading.chunks(text))
 
 
-@lru_cache(maxsize=1)
-def _encoder_tokens() -> object:
-    return wordpieces()
+@lru_cache(maxsize=8)
+def _by_tokens(most: int, overlap: int) -> TextSplitter:
+    # Reading the tokenizer takes longer than cutting a short text.
+    return TextSplitter.from_huggingface_tokenizer(wordpieces(), most, overlap)
 
 
 def _windows(text: str, settings: Chunking) -> Iterator[str]:

@@ -25,12 +25,14 @@ class Listed(NamedTuple):
     weight: float
 
 
-def searched(store: Store, queries: Sequence[Query], settings: Retrieval) -> list[Ranked]:
-    """The best `depth` passages for all the queries together, best first.
+def searched(
+    store: Store, queries: Sequence[Query], settings: Retrieval, top_k: int = 1
+) -> list[Ranked]:
+    """The best `depth` passages for all the queries together, or `top_k` if more, best first.
 
     A single list keeps its own scores; several are fused by their ranks.
     """
-    depth = max(settings.depth, settings.top_k)
+    depth = max(settings.depth, top_k)
     found: list[tuple[list[Ranked], float]] = []
     for query in queries:
         if settings.mode != "sparse" and query.vector is not None:
