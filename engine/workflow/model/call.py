@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import openai
 from openai import AsyncOpenAI
 
 from engine.config.workflow import Llm
@@ -14,6 +13,7 @@ from engine.errors import DeadlineError
 from engine.workflow.failure import StepError
 from engine.workflow.model.answer import Answer
 from engine.workflow.model.codes import failed, is_fault, translated
+from engine.workflow.model.transport import FAILURES
 from engine.workflow.parts import Offer, OnText
 from engine.workflow.reply import Message, Reply
 from engine.workflow.run import Run
@@ -78,7 +78,7 @@ class Endpoint:
         except TimeoutError as error:
             why = f"{answer.asked} took longer than {limit_s:.3f} s"
             raise DeadlineError(why) from error
-        except (openai.OpenAIError, ValueError) as error:
+        except FAILURES as error:
             raise translated(error, answer.asked) from error
         return answer.reply()
 
@@ -100,7 +100,7 @@ class Endpoint:
         except TimeoutError as error:
             why = f"{answer.asked}: nothing arrived for {self.idle_timeout_s:g} s"
             raise failed("upstream_stalled", why) from error
-        except (openai.OpenAIError, ValueError) as error:
+        except FAILURES as error:
             raise translated(error, answer.asked, answering=True) from error
 
     def _request(self, model: str, turn: Turn) -> dict[str, Any]:

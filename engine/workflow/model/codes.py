@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import aiohttp
 import openai
 
 from engine.workflow.failure import Action, LlmError, Severity
@@ -86,7 +87,7 @@ def _code(error: Exception) -> str:
             return _code_of_status(error)
         case openai.APITimeoutError() if _waited_for_data(error):
             return "upstream_stalled"
-        case openai.APIConnectionError():
+        case openai.APIConnectionError() | aiohttp.ClientError():
             return "upstream_unreachable"
         case _:
             return "upstream_malformed"
@@ -114,7 +115,7 @@ def _code_answering(error: Exception) -> str:
     match error:
         case openai.APITimeoutError() if _waited_for_data(error):
             return "upstream_stalled"
-        case openai.APIConnectionError():
+        case openai.APIConnectionError() | aiohttp.ClientError():
             return "upstream_cut"
         case openai.APIError(code="429" | "rate_limit_exceeded"):
             return "upstream_throttled"

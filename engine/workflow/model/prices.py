@@ -36,7 +36,7 @@ class Profile(Frozen):
     context_tokens: int | None = Field(None, ge=1)
     """Input and output together; null where the model itself sets no limit."""
     tier: Tier
-    prices: tuple[Price, ...] = Field(min_length=1)
+    prices: tuple[Price, ...]
 
     @model_validator(mode="after")
     def _one_price_a_day(self) -> Self:

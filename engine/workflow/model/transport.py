@@ -5,11 +5,15 @@ client's own httpx2 does; for https it is httpx2, which speaks HTTP/2 where the 
 Both go through the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name.
 """
 
+import aiohttp
 import openai
 from openai import AsyncOpenAI
 
 TIMEOUTS = openai.Timeout(connect=5.0, read=300.0, write=30.0, pool=5.0)
 """The outermost limits; a call's own limit ends it earlier, whatever it waits for."""
+
+FAILURES = (openai.OpenAIError, aiohttp.ClientError, ValueError)
+"""What a call may raise: the client lets pass what it doesn't know of aiohttp, and of JSON."""
 
 
 def upstream(base_url: str, api_key: str) -> AsyncOpenAI:

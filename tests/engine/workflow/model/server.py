@@ -19,6 +19,7 @@ class Server:
     """Set when a client closes its connection before it was answered."""
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
     base_url: str = ""
+    listening: asyncio.Server | None = None
 
     async def serve(self, reader, writer):
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -57,12 +58,12 @@ CUT = "cut"
 @contextlib.asynccontextmanager
 async def serving(*answers):
     server = Server(list(answers))
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.base_url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
+    server.listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.base_url = f"http://127.0.0.1:{server.listening.sockets[0].getsockname()[1]}/v1"
     try:
         yield server
     finally:
-        listening.close()
+        server.listening.close()
 
 
 def whole(content="hi", status=200, headers=(), body=None, **changes):
