@@ -11,6 +11,7 @@ from engine.workflow.run import Run
 from engine.workflow.spans import Timeline
 from engine.workflow.tooling.belt import Belt
 from engine.workflow.tooling.registry import Registry
+from engine.workflow.tooling.tool import tool
 
 
 def a_run(spans=None, left_s=5.0, **budget):
@@ -50,3 +51,35 @@ class Diary:
         finally:
             self._now -= 1
             self.notes.append(f"{name} ends")
+
+
+def a_tool(act, name, effect="read", **settings):
+    """A tool `name(x)` that returns what `act(x)` gives, awaited."""
+
+    async def function(x: str = "") -> object:
+        """Does it."""
+        return await act(x)
+
+    return tool(effect=effect, name=name, **settings)(function)
+
+
+def diarist(diary, name, effect="read", **settings):
+    async def act(x):
+        await diary.spend(name)
+        return f"{name}({x})"
+
+    return a_tool(act, name, effect, **settings)
+
+
+class Failing:
+    """Raises the errors it is given, one a call, and then answers."""
+
+    def __init__(self, *errors):
+        self.errors = list(errors)
+        self.calls = 0
+
+    async def __call__(self, x):
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
