@@ -61,7 +61,7 @@ PROMPTS: Mapping[str, str] = {
 def instructed(messages: Sequence[Message], text: str) -> list[Message]:
     """The conversation with an instruction at its head, after the system message it may have."""
     first = messages[0] if messages else {}
-    if first.get("role") != "system":
+    if first.get("role") != "system" or not isinstance(first.get("content"), str):
         return [{"role": "system", "content": text}, *messages]
     return [{**first, "content": f"{first['content']}\n\n{text}"}, *messages[1:]]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.config import agents as config
 from engine.workflow.agents.prompts import PROMPTS, instructed, listed
-from engine.workflow.agents.react_parser import Act, Answer, Unclear, read
+from engine.workflow.agents.react_parser import Act, Answer, Unclear, read, spoken
 from engine.workflow.agents.react_tools import signatures
 from engine.workflow.agents.result import Outcome, noted, said, working
 from engine.workflow.agents.turns import Calls, closed, iteration
@@ -59,9 +59,10 @@ class React:
                 if isinstance(reading, Answer):
                     return _outcome(reading.text, added, turn, shut)
                 unclear = unclear + 1 if isinstance(reading, Unclear) else 0
+                text = spoken(reply.text)
                 if shut or unclear > MOST_UNCLEAR:
-                    return _outcome(reply.text.strip(), added, turn, shut or "unclear")
-                added.append(said(reply.text))
+                    return _outcome(text, added, turn, shut or "unclear")
+                added += [said(text)] if text else []
                 added.append(await self._observed(reading, calls, run))
         raise AssertionError("the last turn always answers")
 

@@ -82,6 +82,13 @@ class Section(NamedTuple):
     text: str
 
 
+class _Piece(NamedTuple):
+    label: Label | None
+    start: int
+    """Where it begins in the whole text, its label included."""
+    text: str
+
+
 def sections(text: str) -> list[Section]:
     """What stands under each label, in order, up to the first observation.
 
@@ -90,15 +97,21 @@ def sections(text: str) -> list[Section]:
     found: list[Section] = []
     label: Label | None = None
     lines: list[str] = []
-    for mark, piece in _pieces(text):
-        if mark is None:
-            lines.append(piece)
+    for piece in _pieces(text):
+        if piece.label is None:
+            lines.append(piece.text)
             continue
         found.append(_section(label, lines))
-        if mark == "observation":
+        if piece.label == "observation":
             return _filled(found)
-        label, lines = mark, [piece]
+        label, lines = piece.label, [piece.text]
     return _filled([*found, _section(label, lines)])
+
+
+def unobserved(text: str) -> str:
+    """The text up to the first observation in it."""
+    starts = (piece.start for piece in _pieces(text) if piece.label == "observation")
+    return text[: next(starts, len(text))]
 
 
 def untagged(text: str) -> str:
@@ -117,21 +130,23 @@ def _filled(found: list[Section]) -> list[Section]:
     return [section for section in found if section.label is not None or section.text]
 
 
-def _pieces(text: str) -> Iterator[tuple[Label | None, str]]:
+def _pieces(text: str) -> Iterator[_Piece]:
     now: Label | None = None
+    begin = 0
     for line in text.split("\n"):
-        start = 0
         label: Label | None = "observation" if _MADE_UP.match(line) else None
+        at, start = 0, 0
         at_line = _AT_LINE.match(line)
         # an answer may well speak of inputs and tools
         if at_line and (now != "answer" or at_line[_label(at_line)].lower() in _STRONG):
             label, start = _label(at_line), at_line.end()
         now = label or now
         for within in _within(line, start, now):
-            yield label, line[start : within.start()]
-            label, start = _label(within), within.end()
+            yield _Piece(label, begin + at, line[start : within.start()])
+            label, at, start = _label(within), within.start(), within.end()
             now = label
-        yield label, line[start:]
+        yield _Piece(label, begin + at, line[start:])
+        begin += len(line) + 1
 
 
 def _within(line: str, start: int, now: Label | None) -> Iterator[re.Match[str]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.workflow.agents.loose_json import LooseJsonError, arguments_at, first_object
-from engine.workflow.agents.react_labels import Section, sections, untagged
+from engine.workflow.agents.react_labels import Section, sections, unobserved, untagged
 from engine.workflow.agents.react_tools import FENCE, Tools, arguments, bare, meant
 
 LONGEST_BARE = 8_000
@@ -54,7 +54,7 @@ _NO_ACTION = Unclear("The Action names no tool; write a Final Answer when no too
 
 def read(text: str, tools: Tools) -> Reading:
     """What this turn of the model comes to."""
-    plain = _spoken(text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    plain = _plain(text)
     if not plain:
         return Unclear("Your turn was empty.")
     found = sections(plain)
@@ -74,6 +74,11 @@ def read(text: str, tools: Tools) -> Reading:
     if "input" in labels:
         return Unclear("There is an Action Input but no Action.")
     return _unlabelled(found, tools)
+
+
+def spoken(text: str) -> str:
+    """What of this turn goes into the conversation: nothing thought aloud, nothing made up."""
+    return unobserved(_plain(text)).strip()
 
 
 def _unlabelled(found: Sequence[Section], tools: Tools) -> Reading:
@@ -185,10 +190,11 @@ def _first(blob: Mapping[str, Any], keys: Iterable[str]) -> object:
     return next((blob[key] for key in keys if blob.get(key) is not None), None)
 
 
-def _spoken(text: str) -> str:
+def _plain(text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     # what a reasoning model thinks aloud between its tags is not its turn
     before, opened, after = text.partition("<think>")
     if "</think>" in text:
-        said = text.rpartition("</think>")[2]
-        return before + said if opened else said
-    return f"{before}\nThought: {after}" if opened else text
+        said = text.rpartition("</think>")[2].strip()
+        return f"{before}{said}" if opened else said
+    return f"{before}\nThought: {after}".strip() if opened else text

@@ -1,6 +1,7 @@
 """Takes the cheap model's own answer where it is sure of it, and the full agent's elsewhere."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from engine.errors import DeadlineError
 from engine.workflow.agents.prompts import PROMPTS, instructed
@@ -36,7 +37,7 @@ class Shortcut:
             span["confidence"] = None if direct is None else direct.confidence
             if direct is None or direct.confidence < self._confidence:
                 outcome = await self._full.run(messages, run, on_text=on_text)
-                return noted(span, outcome)
+                return noted(span, replace(outcome, steps=outcome.steps + 1))
             told = (said(direct.answer),)
             outcome = noted(span, Outcome(direct.answer, told, 1, reason="shortcut"))
         if on_text is not None:

@@ -130,7 +130,7 @@ class Team:
             return await self._executor.run(self._briefed(work, task, remark), work.run)
         except (BudgetError, PersonError):
             raise
-        except StepError as error:
+        except (StepError, DeadlineError) as error:
             remark = f"{remark}\nThe last attempt failed: {error}".strip()
             return await self._executor.run(self._briefed(work, task, remark), work.run)
 

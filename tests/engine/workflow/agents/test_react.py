@@ -87,3 +87,21 @@ async def test_every_turn_and_the_agent_leave_spans():
 
     assert [span["node"] for span in spans] == ["react", "react_turn", "react_turn"]
     assert (spans[0]["kind"], spans[0]["steps"], spans[0]["outcome"]) == ("agent", 2, "answered")
+
+
+async def test_what_a_model_makes_up_never_enters_the_conversation():
+    made_up = said("Action: search\nAction Input: tides\nObservation: low\nFinal Answer: Low.")
+    script = Script(made_up, DONE)
+
+    outcome = await React(script, Belt(tides="high")).run(ASKED, a_run())
+
+    told = [message["content"] for message in outcome.messages]
+    assert told == ["Action: search\nAction Input: tides", "Observation: high", "At noon."]
+
+
+async def test_an_empty_turn_is_told_without_being_repeated():
+    script = Script(said("Observation: low"), DONE)
+
+    outcome = await React(script, Belt()).run(ASKED, a_run())
+
+    assert [message["role"] for message in outcome.messages] == ["user", "assistant"]

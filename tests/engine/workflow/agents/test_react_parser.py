@@ -47,6 +47,13 @@ def test_what_models_write_is_read_as_they_mean_it(output):
         assert output["unclear"] in reading.why
 
 
+def test_a_name_that_is_as_near_to_two_tools_means_neither():
+    tools = signatures([tool("read_a"), tool("read_b")])
+
+    assert isinstance(read("Action: read_c", tools), Unclear)
+    assert read("Action: read_b", tools) == Act("read_b", {})
+
+
 def test_rambling_is_no_answer():
     reading = read("and then the tide, which is to say the sea, " * 2_500, TOOLS)
 

@@ -109,13 +109,14 @@ async def test_a_plan_that_cannot_be_read_is_one_task():
     assert script.of("coordinator") == []
 
 
-async def test_a_failed_executor_is_told_why_and_tried_once_more():
-    script = Script(planner=[ONE], single_turn=[FAILED, said("noon")], reviewer=[YES])
+@pytest.mark.parametrize("failure", [FAILED, DeadlineError("the language model took longer")])
+async def test_a_failed_executor_is_told_why_and_tried_once_more(failure):
+    script = Script(planner=[ONE], single_turn=[failure, said("noon")], reviewer=[YES])
 
     outcome = await team(script).run(ASKED, a_run())
 
     assert (outcome.text, outcome.status) == ("noon", "answered")
-    assert "the language model failed" in results(script.of("single_turn")[1])
+    assert str(failure) in results(script.of("single_turn")[1])
 
 
 async def test_a_person_does_what_an_executor_failed_at_twice():
