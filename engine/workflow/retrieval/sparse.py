@@ -19,8 +19,9 @@ def write_sparse(folder: Path, texts: Iterable[str]) -> None:
     """Score every term in every text by BM25, and save the scores to be mapped into memory."""
     vocabulary: dict[str, int] = {}
     ids = [[vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts]
-    # Where not one text has a term, the library still wants a vocabulary.
-    vocabulary.setdefault("", len(vocabulary))
+    if not vocabulary:
+        # The library divides by the mean length, so one text gets a term that nobody asks for.
+        ids[0].append(vocabulary.setdefault("", 0))
     scored = BM25(k1=K1, b=B, method="lucene")
     scored.index(Tokenized(ids, vocabulary), show_progress=False)
     scored.save(folder, show_progress=False)

@@ -115,3 +115,9 @@ def test_a_large_index_is_written_with_its_graph(tmp_path):
 
     assert (tmp_path / "store" / "graph.usearch").exists()
     assert rows(store, "Copper turns green.", mode="hybrid")[0] == 1
+
+
+def test_texts_without_a_single_term_are_found_by_no_word(tmp_path):
+    store = store_of(tmp_path / "store", ["And it is.", "The of."])
+
+    assert store.sparse.search("it is zip", 5) == []
