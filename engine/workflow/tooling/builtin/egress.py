@@ -100,6 +100,12 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
+def is_inside(host: str) -> bool:
+    """Whether a host is written as an address that is not the open internet's."""
+    address = _address(host)
+    return address is not None and not is_public(address)
+
+
 def _address(host: str) -> Address | None:
     try:
         return ipaddress.ip_address(host.split("%", 1)[0])

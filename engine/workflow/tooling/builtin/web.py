@@ -13,7 +13,7 @@ from yarl import URL
 from engine.config.tools import Http
 from engine.errors import ConfigError
 from engine.workflow.failure import ToolError
-from engine.workflow.tooling.builtin.egress import Egress, Resolver
+from engine.workflow.tooling.builtin.egress import Egress, Resolver, is_inside
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 CHUNK = 1 << 16
@@ -84,6 +84,8 @@ class Web:
 
     async def _once(self, method: Method, url: URL, body: JsonValue) -> Page | URL:
         secret = self._headers.get(url.host or "")
+        if secret and url.scheme != "https" and not is_inside(url.host or ""):
+            raise ToolError("tool_forbidden", f"{url.host} takes a key, so write https")
         async with self._session.request(
             method,
             url,
@@ -94,12 +96,15 @@ class Web:
             if response.status in REDIRECTS and "Location" in response.headers:
                 return _next(method, url, response.headers["Location"])
             _refuse_failure(response, url)
-            return await self._page(response, url)
+            kind = response.content_type
+            if kind.startswith(READABLE) or kind.endswith(SUFFIXES):
+                return await self._page(response, url)
+            if method == "GET":
+                raise ToolError("tool_unreadable", f"{url.host} sent {kind}, which is no text")
+            # It was done, whatever the answer looks like.
+            return Page(str(url), response.status, kind, "", cut=False)
 
     async def _page(self, response: aiohttp.ClientResponse, url: URL) -> Page:
-        kind = response.content_type
-        if not kind.startswith(READABLE) and not kind.endswith(SUFFIXES):
-            raise ToolError("tool_unreadable", f"{url.host} sent {kind}, which is no text")
         body, most = bytearray(), self._settings.max_bytes
         async for chunk in response.content.iter_chunked(CHUNK):
             body += chunk
@@ -107,7 +112,8 @@ class Web:
                 response.close()
                 break
         text = bytes(body[:most]).decode(_charset(response), errors="replace")
-        return Page(str(url), response.status, kind, text, cut=len(body) > most)
+        cut = len(body) > most
+        return Page(str(url), response.status, response.content_type, text, cut=cut)
 
 
 def _refuse_failure(response: aiohttp.ClientResponse, url: URL) -> None:

@@ -161,6 +161,22 @@ async def test_a_key_goes_to_its_host_and_to_no_other(monkeypatch):
     assert "Authorization" not in json.loads(other.text)
 
 
+async def test_a_key_is_never_sent_in_the_clear(monkeypatch):
+    monkeypatch.setenv("PAGE_KEY", "s3")
+    http = Http(hosts=("docs.example.org",), keys=(Key(host="docs.example.org", env="PAGE_KEY"),))
+
+    error = await refusal(http, "http://docs.example.org/")
+
+    assert str(error) == "docs.example.org takes a key, so write https"
+
+
+async def test_a_change_that_answers_nothing_was_still_done():
+    async with a_host(gone=always(status=204)) as port, Web(an_http(port)) as web:
+        page = await web.ask("DELETE", f"http://127.0.0.1:{port}/gone")
+
+    assert (page.status, page.text) == (204, "")
+
+
 async def test_a_key_that_the_environment_lacks_is_refused_at_once(monkeypatch):
     monkeypatch.delenv("PAGE_KEY", raising=False)
 
