@@ -121,7 +121,7 @@ async def _attempted(call: Call, run: Run, limit_s: float) -> str | ToolError:
     except TimeoutError as error:
         if limit.expired():
             run.within(limit_s)
-            late = f"{tool.name} took longer than {limit_s:g} s"
+            late = f"{tool.name} took longer than {limit_s:g} s{_unknown(tool)}"
             return ToolError("tool_timeout", late, action="fallback")
         return _passing(tool, error)
     except OSError as error:
@@ -130,14 +130,17 @@ async def _attempted(call: Call, run: Run, limit_s: float) -> str | ToolError:
         # A tool is anyone's function and may raise anything.
         log.warning("tool %s failed", tool.name, exc_info=True)
         # Only the kind: a message may hold a path, a row or a key.
-        failed = f"{tool.name} failed: {type(error).__name__}"
+        failed = f"{tool.name} failed: {type(error).__name__}{_unknown(tool)}"
         return ToolError("tool_failed", failed, severity="high", action="fallback")
 
 
 def _passing(tool: Tool, error: Exception) -> ToolError:
-    return ToolError(
-        "tool_unreachable", f"{tool.name} failed: {type(error).__name__}", action="retry"
-    )
+    failed = f"{tool.name} failed: {type(error).__name__}{_unknown(tool)}"
+    return ToolError("tool_unreachable", failed, action="retry")
+
+
+def _unknown(tool: Tool) -> str:
+    return "" if tool.effect == "read" else "; whether it was done is not known"
 
 
 def written(result: object) -> str:

@@ -42,17 +42,26 @@ class Signature:
         Raises:
             ToolError: Everything that is wrong with them, for the language model to read.
         """
-        try:
-            # By way of JSON, where strictness still lets a text be a date or a list a tuple.
-            values = self.parameters.model_validate_json(json.dumps(arguments), strict=True)
-        except ValidationError as error:
-            raise ToolError("tool_arguments", self._wrong(error)) from error
         fields = self.parameters.model_fields
+        try:
+            values = self._read(arguments)
+        except ValidationError as error:
+            # Models write null for what they would rather leave out.
+            optional = {field.alias for field in fields.values() if not field.is_required()}
+            fewer = {k: v for k, v in arguments.items() if v is not None or k not in optional}
+            try:
+                values = self._read(fewer)
+            except ValidationError:
+                raise ToolError("tool_arguments", self._wrong(error)) from error
         return {
             str(field.alias): getattr(values, key)
             for key, field in fields.items()
             if key in values.model_fields_set
         }
+
+    def _read(self, arguments: Mapping[str, Any]) -> BaseModel:
+        # By way of JSON, where strictness still lets a text be a date or a list a tuple.
+        return self.parameters.model_validate_json(json.dumps(arguments), strict=True)
 
     def _wrong(self, error: ValidationError) -> str:
         problems = [

@@ -1,11 +1,12 @@
 """One tool: what the language model is told of it, its effect, and how it is called."""
 
-import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import anyio.to_thread
 
 from engine.config import tools as config
 from engine.errors import ConfigError
@@ -66,7 +67,7 @@ def tool(
 ) -> Callable[[Function], Tool]:
     """Make a tool of a typed function; one that is not async runs in a thread.
 
-    A thread can't be stopped, so a function that may take long should be async.
+    A thread can't be stopped but only left behind, so a function that may hang should be async.
     """
     settings = config.Tool(
         scopes=scopes, timeout_s=timeout_s, cost_usd=cost_usd, cache_ttl_s=cache_ttl_s
@@ -91,6 +92,8 @@ def _invoker(function: Function) -> Callable[[dict[str, Any]], Awaitable[object]
         return await function(**arguments)
 
     async def threaded(arguments: dict[str, Any]) -> object:
-        return await asyncio.to_thread(functools.partial(function, **arguments))
+        # Not the loop's own few threads: functions that hang would keep them from everyone else.
+        work = functools.partial(function, **arguments)
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
     return awaited if inspect.iscoroutinefunction(function) else threaded

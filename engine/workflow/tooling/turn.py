@@ -95,7 +95,8 @@ class Turn:
                     span.update(status="error", error=error.code)
                     text = f"error: {error}"
         self._ended[number].set()
-        return text
+        # Half a surrogate pair, which a model may write in JSON, could not be sent back to it.
+        return text.encode(errors="replace").decode()
 
     async def _result(self, number: int, run: Run, span: Span) -> str:
         wanted = self._wanted[number]

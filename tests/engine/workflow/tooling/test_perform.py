@@ -55,7 +55,7 @@ async def test_an_effect_is_never_tried_again():
 
     answers = await texts(a_belt(a_tool(act, "send", "write")), call("send"))
 
-    assert answers == ["error: send failed: ConnectionResetError"]
+    assert answers == ["error: send failed: ConnectionResetError; whether it was done is not known"]
     assert act.calls == 1
 
 
@@ -204,3 +204,27 @@ async def test_functions_that_block_run_in_threads_at_once():
         return "met"
 
     assert await texts(a_belt(meet), call("meet"), call("meet", "b")) == ["met", "met"]
+
+
+async def test_functions_that_hang_keep_no_thread_from_the_others():
+    released = threading.Event()
+
+    @tool(effect="read", timeout_s=0.05)
+    def hang() -> None:
+        """Hangs."""
+        released.wait(10)
+
+    @tool(effect="read")
+    def look() -> str:
+        """Does it."""
+        return "done"
+
+    try:
+        belt = a_belt(hang, look, max_parallel=24)
+        hung = await texts(belt, *(call("hang", f"c{n}") for n in range(24)), run=a_run(steps=99))
+        answers = await texts(belt, call("look"))
+    finally:
+        released.set()
+
+    assert set(hung) == {"error: hang took longer than 0.05 s"}
+    assert answers == ["done"]

@@ -62,6 +62,13 @@ def test_arguments_come_out_with_the_types_of_the_signature():
     assert forecast(**checked)
 
 
+def test_null_leaves_out_what_may_be_left_out():
+    assert "unit" not in signature_of(forecast).checked(GOOD | {"unit": None})
+    assert signature_of(forecast).checked(GOOD | {"schema": None})["schema"] is None
+    with pytest.raises(ToolError, match="day: got null"):
+        signature_of(forecast).checked(GOOD | {"day": None})
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
