@@ -44,7 +44,7 @@ class Turn:
         """Whether something else may answer after this failure."""
         if isinstance(failure, DeadlineError):
             return self._has_time() and not self.told
-        return failure.action in ("retry", "fallback") and not self.told
+        return failure.action in ("retry", "fallback")
 
     def _has_time(self) -> bool:
         return time.monotonic() < self.run.deadline

@@ -93,8 +93,16 @@ class Client:
             if action:
                 span["action"] = action
             breaker = self._kept.breakers.of("model", model)
-            with breaker.guard(turn.speaks_against_endpoint):
-                return await self._answered(model, turn, span)
+            try:
+                with breaker.guard(turn.speaks_against_endpoint):
+                    return await self._answered(model, turn, span)
+            except StepError as failure:
+                if turn.told:
+                    failure.action = "terminate"
+                elif failure.action == "retry" and breaker.state == "open":
+                    # A pause would end at the breaker; something else may answer now.
+                    failure.action = "fallback"
+                raise
 
     async def _answered(self, model: str, turn: Turn, span: Span) -> Reply:
         began = time.monotonic()
@@ -105,10 +113,6 @@ class Client:
 
         try:
             return await self._endpoint.answer(turn, answer, first_text)
-        except StepError as failure:
-            if turn.told:
-                failure.action = "terminate"
-            raise
         finally:
             # An answer that was paid for counts, also when nobody could use it.
             if answer.finish or answer.usage != UNSAID:

@@ -270,7 +270,7 @@ async def test_a_used_up_budget_asks_no_model(place, fallback):
 
 async def test_an_open_breaker_refuses_without_a_call(place):
     async with place(DOWN, breaker={"failures": 2}) as here:
-        with pytest.raises(CircuitError):
+        with pytest.raises(LlmError, match="503"):
             await here.ask()
         with pytest.raises(CircuitError):
             await here.ask()
