@@ -14,7 +14,7 @@ class Talk:
     """What is pinned at the top, and what follows it in blocks, oldest first."""
 
     pinned: Block
-    """The system's messages."""
+    """The system's messages that open the conversation; a later one keeps its place and ages."""
     blocks: tuple[Block, ...]
 
     @property
@@ -36,7 +36,7 @@ def talk(messages: Sequence[Message]) -> Talk:
     blocks: list[list[Message]] = []
     for message in messages:
         match message.get("role"):
-            case "system" | "developer":
+            case "system" | "developer" if not blocks:
                 pinned.append(message)
             case "tool":
                 if blocks and _answers(message, blocks[-1]):

@@ -168,3 +168,11 @@ def test_pictures_that_cannot_fit_are_refused():
         )
 
     assert failure.value.code == "context_window"
+
+
+def test_a_system_message_amid_the_conversation_keeps_its_place():
+    messages = [said("system", 1), said("user", 2), said("system", 3), said("user", 4)]
+
+    result = fitted(messages, Context(strategy="sliding", turns=2), TOKENS)
+
+    assert list(result.messages) == messages
