@@ -1,10 +1,12 @@
 """What an operator may write about remembering answers."""
 
 from collections.abc import Mapping
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.config.frozen import Frozen
+from engine.config.problem import Problem, impossible
 
 STORE_URL = r"^(memory:|sqlite:///.+|rediss?://.+|valkeys?://.+)$"
 
@@ -34,6 +36,7 @@ class Semantic(Frozen):
     """Answers to a question that means the same."""
 
     enabled: bool = False
+    """Looked up behind the exact cache, so that one has to be enabled too."""
     threshold: float = Field(0.95, ge=0.8, le=1.0)
     """Cosine of the two questions' vectors from which the words are compared at all."""
     ttl_s: float = Field(3_600.0, gt=0.0)
@@ -61,3 +64,10 @@ class Caching(Frozen):
     exact: Exact = Exact()
     semantic: Semantic = Semantic()
     tools: ToolTtl = ToolTtl()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.semantic.enabled and not self.exact.enabled:
+            why = "the semantic cache stands behind the exact one; write `exact: {enabled: true}`"
+            raise impossible([Problem(("exact", "enabled"), why)])
+        return self
