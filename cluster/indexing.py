@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.config.workflow import Rag
 from engine.workflow.embedding import FloatArray, MiniLm
-from engine.workflow.index import load_index
+from engine.workflow.retrieval.store import load_store
 
 
 async def build(cache: Path, sizes: Sequence[int]) -> None:
@@ -19,7 +20,7 @@ async def build(cache: Path, sizes: Sequence[int]) -> None:
         return await asyncio.to_thread(encoders[0].encode, texts)
 
     for size in sizes:
-        await load_index(cache, size, embed)
+        await load_store(cache, Rag(chunk_chars=size).retrieval, embed)
 
 
 if __name__ == "__main__":

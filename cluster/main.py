@@ -40,6 +40,11 @@ COMMANDS = {
     "add": Named("add", "add", "Ask a running experiment to try a candidate."),
     "status": Named("status", "status", "Show what is served, tried and ramped now."),
     "observe": Named("observe", "observe", "Show what is slow, failing, expensive or badly rated."),
+    "diagnose": Named(
+        "diagnose", "diagnose", "Show where time, tokens and money go, and what to turn."
+    ),
+    "questions": Named("questions", "questions", "Show what requests wait for a person to decide."),
+    "decide": Named("questions", "decide", "Decide what a request waits for, and let it go on."),
     "explain": Named("explain", "explain", "Tell each decision in words, with its figures."),
     "report": Named("report", "report", "Write an experiment's report as HTML and Markdown."),
     "verify": Named("verify", "verify", "Compute every verdict again from the two books."),

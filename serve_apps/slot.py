@@ -114,7 +114,7 @@ class Slot:
             async with self._building:
                 if key not in self._flows:
                     settings = await asyncio.to_thread(self._configured, workflow, variant)
-                    self._flows[key] = await flow_of(settings, self._shared)
+                    self._flows[key] = await flow_of(settings, self._shared, variant)
                     while len(self._flows) > KEPT:
                         self._flows.popitem(last=False)
         self._flows.move_to_end(key)

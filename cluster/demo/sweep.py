@@ -26,9 +26,13 @@ from engine.config.paths import settings_of, with_settings
 from engine.config.workflow import Workflow
 from engine.experiment.variant import variant_of
 from engine.stats.proportion import paired_interval
+from engine.workflow.answer import Asked
+from engine.workflow.building import Shared, asker_of, toolset_of
 from engine.workflow.embedding import FloatArray, MiniLm
-from engine.workflow.graph import QaGraph
-from engine.workflow.index import load_index
+from engine.workflow.memo import QueryMemo
+from engine.workflow.qa import QaFlow
+from engine.workflow.retrieval.retriever import Retriever
+from engine.workflow.retrieval.store import load_store
 from serve_apps.embedded.app import reader_app
 
 Question = Mapping[str, Any]
@@ -66,36 +70,34 @@ async def outcomes(
         client = AsyncOpenAI(
             http_client=http, base_url="http://embedded/v1", api_key="none", max_retries=0
         )
-        graphs = {
-            variant_of(workflow).hash: QaGraph(
-                workflow,
-                await load_index(cache, workflow.rag.chunk_chars, encoder),
-                encoder,
-                client,
-            )
+        flows = {
+            variant_of(workflow).hash: await _flow(workflow, client, encoder, cache)
             for workflow in workflows
         }
         if questions:
             await encoder([question["question"].strip() for question in questions])
         order = random.Random(seed)
         rows = [
-            await _outcome(variant, graphs[variant], question)
+            await _outcome(variant, flows[variant], question)
             for question in questions
-            for variant in order.sample(list(graphs), len(graphs))
+            for variant in order.sample(list(flows), len(flows))
         ]
     schema = {"variant": pl.String, "unit": pl.String, "score": pl.Float64, "latency_s": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-async def _outcome(
-    variant: str, graph: QaGraph, question: Question
-) -> tuple[str, str, float, float]:
+async def _flow(workflow: Workflow, client: AsyncOpenAI, encoder: Encoder, cache: Path) -> QaFlow:
+    asker = asker_of(workflow, Shared(cache, encoder, {}, "none", client), "")
+    settings = workflow.rag.retrieval
+    store = await load_store(cache, settings, encoder)
+    retriever = Retriever(store, settings, QueryMemo(encoder), asker)
+    return QaFlow(workflow, asker, retriever, toolset_of(workflow).belt(["calculator"]))
+
+
+async def _outcome(variant: str, flow: QaFlow, question: Question) -> tuple[str, str, float, float]:
     started = time.perf_counter()
-    answer = await graph.answer(
-        [{"role": "user", "content": question["question"]}],
-        deadline=time.monotonic() + 60.0,
-        spans=[],
-    )
+    messages = [{"role": "user", "content": question["question"]}]
+    answer = await flow.answer(Asked("sweep", messages, time.monotonic() + 60.0))
     latency_s = time.perf_counter() - started
     return variant, str(question["id"]), score(answer.text, question["facts"]), latency_s
 

@@ -1,7 +1,7 @@
 """What an operator may write about the tools of an agent."""
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -11,6 +11,7 @@ from engine.config.problem import Problem, impossible
 Effect = Literal["read", "write", "irreversible"]
 """What a call leaves behind: nothing, something that can be undone, something that can't."""
 
+ENTRY = r"^[\w.]+:\w+$"
 NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
 
@@ -120,6 +121,10 @@ class Tools(Frozen):
     """Calls of one turn that run at once."""
     scopes: tuple[str, ...] = ()
     """What is granted; a tool with a scope that is not listed here is not offered."""
+    functions: dict[str, Annotated[str, Field(pattern=ENTRY, examples=["my_package.shop:pay"])]] = (
+        Field({})
+    )
+    """Tools of your own by name, as `module:name` of what `tool` made of a Python function."""
     settings: dict[str, Tool] = Field({})
     """By the tool's name."""
     prefetch: dict[str, tuple[Likely, ...]] = Field({})

@@ -15,7 +15,15 @@ from engine.config.graph.nested import Graph
 from engine.config.graph.steps import AgentStep, ModelStep, PersonStep
 from engine.config.model import Resilience
 from engine.config.problem import Problem, did_you_mean, impossible, listed
-from engine.config.retrieval import Chunker, Fusion, Mode, Rewriting
+from engine.config.retrieval import (
+    Chunker,
+    Chunking,
+    Fusion,
+    Mode,
+    Reranking,
+    Retrieval,
+    Rewriting,
+)
 from engine.config.tools import Tools
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -62,6 +70,20 @@ class Rag(Frozen):
     rerank: Rerank = Rerank()
     rewrite: Rewriting = Rewriting()
 
+    @property
+    def retrieval(self) -> Retrieval:
+        """The same for whoever finds the passages."""
+        return Retrieval(
+            corpus=self.corpus,
+            mode=self.mode,
+            top_k=self.top_k,
+            depth=max(self.top_k, self.rerank.depth),
+            chunking=Chunking(chunker=self.chunker, chars=self.chunk_chars),
+            fusion=self.fusion,
+            rerank=Reranking(method="lexical" if self.rerank.enabled else "none"),
+            rewrite=self.rewrite,
+        )
+
 
 class Router(Frozen):
     """Which agent answers: the tool agent when enough keywords occur, else the default one."""
@@ -77,6 +99,13 @@ class Node(Frozen):
     enabled: bool = True
     default: bool = False
     """Takes every question that the keywords send nowhere; exactly one agent is the default."""
+
+
+class ToolAgent(Node):
+    """The agent that may calculate."""
+
+    pattern: Literal["calling", "react", "team"] = "calling"
+    """How it calls its tools: over the protocol, in its text, or by a plan for several."""
 
 
 class Reviewer(Frozen):
@@ -97,7 +126,7 @@ class Nodes(Frozen):
     """The agents of the question-answering graph."""
 
     qa_agent: Node = Node(default=True)
-    qa_with_tool_agent: Node = Node()
+    qa_with_tool_agent: ToolAgent = ToolAgent()
     reviewer: Reviewer = Reviewer()
     summary_agent: Summary = Summary()
 
@@ -157,7 +186,8 @@ class Workflow(Frozen):
 
     def _about_prompt(self) -> Iterator[Problem]:
         name = self.llm.prompt
-        if name not in self.prompts:
+        # A graph's steps name their own prompts.
+        if self.graph is None and name not in self.prompts:
             hint = did_you_mean(name, self.prompts)
             yield Problem(("llm", "prompt"), f"got {name!r}, which `prompts` does not hold; {hint}")
 

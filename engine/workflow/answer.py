@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from engine.workflow.plan.journal import Question
-from engine.workflow.reply import Message
-from engine.workflow.run import Emit, unheard
+from engine.workflow.reply import Message, total
+from engine.workflow.run import Emit, Run, unheard
 from engine.workflow.spans import Span
 
 
@@ -48,6 +48,31 @@ class Answer:
     """What was given up on the way, such as the usual model."""
     questions: tuple[Question, ...] = ()
     """What a person has to say before there is an answer."""
+
+
+def answered(
+    text: str,
+    run: Run,
+    spans: Sequence[Span],
+    *,
+    output: object = None,
+    questions: tuple[Question, ...] = (),
+) -> Answer:
+    """The answer, with what the request took until then."""
+    usage = total(run.usages)
+    models = [span["model"] for span in spans if span.get("model") and span["status"] == "ok"]
+    return Answer(
+        text=text,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=usage.cost_usd,
+        model=models[-1] if models else "",
+        cache_hit=any(span.get("cache_hit") for span in spans),
+        spans=tuple(spans),
+        output=output,
+        degraded=tuple(run.degraded),
+        questions=questions,
+    )
 
 
 class Flow(Protocol):

@@ -50,14 +50,16 @@ class Run:
             raise DeadlineError("no time left")
         return min(limit_s, left)
 
-    def step(self) -> None:
+    def step(self, *, is_last: bool = True) -> None:
         """Count a model call or a tool call, before it is made.
+
+        A tool call is never the last step: somebody has to answer with what it gave.
 
         Raises:
             BudgetError: The steps, tokens or money are used up.
         """
         for name, used, most in self._used():
-            if used >= most:
+            if used >= most - (name == "steps" and not is_last):
                 raise BudgetError(f"budget_{name}", f"{name}: {used:g} used of {most:g}")
         self.steps += 1
 
@@ -71,7 +73,7 @@ class Run:
     def level(self) -> Level:
         """Whether the request may go on as planned, or has to save what is left."""
         over = any(used >= self.budget.degrade_at * most for _, used, most in self._used())
-        return "degraded" if over else "full"
+        return "degraded" if over or self.steps >= self.budget.steps - 1 > 0 else "full"
 
     def give_up(self, what: str) -> None:
         """Remember that something was given up, once."""

@@ -2,20 +2,18 @@
 
 import json
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from engine.config.workflow import Workflow
 from engine.errors import ConfigError
-from engine.workflow.answer import Answer, Asked
+from engine.workflow.answer import Answer, Asked, answered
 from engine.workflow.inputs import inputs_of
 from engine.workflow.plan.compiled import compiled
 from engine.workflow.plan.journal import Journal
 from engine.workflow.plan.place import Parts
 from engine.workflow.plan.runner import Ended, Runner
-from engine.workflow.reply import total
 from engine.workflow.run import Run
-from engine.workflow.spans import Span, Timeline
+from engine.workflow.spans import Timeline
 
 
 class GraphFlow:
@@ -55,7 +53,9 @@ class GraphFlow:
         }
         history = [message for message in asked.messages[:-1] if message["role"] != "system"]
         ended = await self._runner.run(given, run, about=about, history=history)
-        return _answer(ended, run, asked.spans)
+        return answered(
+            _said(ended), run, asked.spans, output=ended.output, questions=ended.questions
+        )
 
 
 def text_of(asked: Asked) -> str:
@@ -64,23 +64,6 @@ def text_of(asked: Asked) -> str:
     if isinstance(content, list):
         return " ".join(part.get("text", "") for part in content if isinstance(part, dict))
     return str(content or "")
-
-
-def _answer(ended: Ended, run: Run, spans: Sequence[Span]) -> Answer:
-    usage = total(run.usages)
-    models = [span["model"] for span in spans if span.get("model") and span["status"] == "ok"]
-    return Answer(
-        text=_said(ended),
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cost_usd=usage.cost_usd,
-        model=models[-1] if models else "",
-        cache_hit=any(span.get("cache_hit") for span in spans),
-        spans=tuple(spans),
-        output=ended.output,
-        degraded=tuple(run.degraded),
-        questions=ended.questions,
-    )
 
 
 def _said(ended: Ended) -> str:

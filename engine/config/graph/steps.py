@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from engine.config.agents import Agent
 from engine.config.frozen import Frozen
 from engine.config.graph.kinds import Kind
 from engine.config.graph.reading import (
@@ -96,15 +97,13 @@ class ModelStep(Step):
             yield Read(("image",), self.image, "text")
 
 
-class AgentStep(Step):
+class AgentStep(Agent, Step):
     """An agent: a language model that may call tools, or several of them together."""
 
     type: Literal["agent"] = "agent"
     system: str = ""
     say: Template
-    pattern: Literal["single", "calling", "react", "team", "draft_review", "shortcut"] = "calling"
     tools: tuple[str, ...] = ()
-    max_steps: int = Field(10, ge=1, le=100)
     history: bool = False
     stream: bool = False
 

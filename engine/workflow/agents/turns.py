@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from engine.errors import DeadlineError
+from engine.workflow.failure import BudgetError
 from engine.workflow.parts import Toolbelt
 from engine.workflow.reply import Message, ToolCall
 from engine.workflow.run import Run
 
 AGAIN = "You made this very call before; its result was:\n"
 """Stands before a result that is told a second time."""
+WITHOUT = "no tool can be called any more, so answer with what you know"
 
 
 def closed(run: Run, turn: int, max_steps: int) -> str:
@@ -51,16 +53,21 @@ class Calls:
     async def made(self, calls: Sequence[ToolCall], run: Run) -> list[Message]:
         """The tool messages that answer these calls, in the calls' order.
 
+        Calls that the budget has no room for are answered so, and the model goes on without them.
+
         Raises:
             DeadlineError: The request's time ran out.
-            BudgetError: The request's steps are used up.
         """
         known = dict(self._results)
         fresh: dict[tuple[str, str], ToolCall] = {}
         for call in calls:
             if _key(call) not in known:
                 fresh.setdefault(_key(call), call)
-        answers = await self._belt.call(list(fresh.values()), run) if fresh else []
+        try:
+            answers = await self._belt.call(list(fresh.values()), run) if fresh else []
+        except BudgetError as spent:
+            run.give_up("no_tools")
+            return [_answered(call, f"error: {spent}; {WITHOUT}") for call in calls]
         told = {key: str(answer["content"]) for key, answer in zip(fresh, answers, strict=True)}
         self._results |= {key: text for key, text in told.items() if not text.startswith("error:")}
         first = {call.id for call in fresh.values()}

@@ -41,7 +41,7 @@ class Belt:
         """
         # All are counted before the first begins: stopping halfway could cut an effect short.
         for _ in calls:
-            run.step()
+            run.step(is_last=False)
         turn = Turn(
             calls,
             self._registry.offered(self._settings),

@@ -6,13 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.agents import Agent as Settings
+from engine.config.model import Breaker, Resilience, Retry
 from engine.config.workflow import Llm as LlmSettings
 from engine.errors import DeadlineError
 from engine.workflow.agents.calling import Calling
 from engine.workflow.agents.turns import AGAIN
 from engine.workflow.failure import BudgetError, LlmError
-from engine.workflow.llm import Llm
-from engine.workflow.parts import NOTHING
+from engine.workflow.model.breaker import Breakers
+from engine.workflow.model.client import Client, Kept
+from engine.workflow.model.prices import PriceList
 from tests.engine.workflow.agents.scripts import ASKED, FAILED, Belt, Script, a_run, said
 from tests.engine.workflow.endpoint import Endpoint, completion
 
@@ -170,20 +172,11 @@ async def test_a_failed_run_leaves_its_span():
     assert (spans[0]["status"], spans[0]["error"]) == ("error", "upstream_5xx")
 
 
-class Client:
-    """Asks through the real client."""
-
-    def __init__(self, endpoint):
-        self._llm = Llm(endpoint.client(), LlmSettings())
-
-    async def ask(self, messages, run, *, node, offer=NOTHING, tier="usual", on_text=None):
-        run.step()
-        with run.timeline.span(node):
-            reply = await self._llm.ask(
-                messages, deadline=run.deadline, tools=offer.tools, tool_choice=offer.choice
-            )
-        run.charge(reply.usage)
-        return reply
+def client(endpoint):
+    """The real client, without retries."""
+    kept = Kept(Breakers(Breaker()), PriceList())
+    once = Resilience(retry=Retry(attempts=1))
+    return Client(endpoint.client(), LlmSettings(), once, kept)
 
 
 async def test_the_protocol_carries_the_calls_and_their_answers():
@@ -191,7 +184,7 @@ async def test_the_protocol_carries_the_calls_and_their_answers():
     endpoint = Endpoint(wants, completion("At noon."))
     run = a_run()
 
-    outcome = await Calling(Client(endpoint), Belt(tides="high")).run(ASKED, run)
+    outcome = await Calling(client(endpoint), Belt(tides="high")).run(ASKED, run)
 
     assert outcome.text == "At noon."
     first, second = endpoint.requests

@@ -1,0 +1,113 @@
+"""Answers questions from a corpus: route, rewrite, find, rerank, answer, review, shorten."""
+
+from collections.abc import Mapping, Sequence
+
+from engine.config.agents import Agent as AgentSettings
+from engine.config.workflow import NodeName, Workflow
+from engine.errors import ConfigError
+from engine.workflow.agents.draft_review import DraftReview
+from engine.workflow.agents.pattern import build
+from engine.workflow.agents.prompts import PROMPTS
+from engine.workflow.agents.result import Agent
+from engine.workflow.agents.single import Single
+from engine.workflow.agents.summary import Summary
+from engine.workflow.answer import Answer, Asked, answered
+from engine.workflow.context.compress import shorter
+from engine.workflow.index import Hit
+from engine.workflow.parts import Asker, Toolbelt
+from engine.workflow.reply import Message
+from engine.workflow.retrieval.retriever import Retriever
+from engine.workflow.router import route
+from engine.workflow.run import Run
+from engine.workflow.spans import Timeline
+
+HISTORY = 6
+"""Earlier messages of the conversation that the language model gets to see."""
+MAX_TURNS = 3
+"""Of the agent with tools; on the last one it has to answer."""
+
+
+class QaFlow:
+    """One variant of question answering, ready to answer."""
+
+    def __init__(
+        self, workflow: Workflow, asker: Asker, retriever: Retriever, belt: Toolbelt
+    ) -> None:
+        self._workflow = workflow
+        self._asker = asker
+        self._retriever = retriever
+        self._agents = _agents(workflow, asker, belt)
+
+    async def answer(self, asked: Asked) -> Answer:
+        """Answer the conversation's last message.
+
+        Raises:
+            ConfigError: The last message is not a user's text.
+            DeadlineError: The time ran out.
+            StepError: The language model failed, and nothing could stand in for it.
+        """
+        question = asked_text(asked.messages)
+        run = Run(
+            asked.id, asked.deadline, Timeline(asked.spans), self._workflow.budget, asked.emit
+        )
+        with run.timeline.span("router") as span:
+            agent = route(question, self._workflow.router, self._workflow.nodes)
+            span.update(chosen=agent, kind="route")
+        hits = await self._retriever.found(asked.messages, run)
+        prompt = await self._prompt(asked.messages, question, hits, run)
+        with run.timeline.span(agent) as span:
+            span["kind"] = "agent"
+            outcome = await self._agents[agent].run(prompt, run)
+        return answered(outcome.text, run, asked.spans)
+
+    async def _prompt(
+        self, messages: Sequence[Message], question: str, hits: Sequence[Hit], run: Run
+    ) -> list[Message]:
+        passages = [hit.chunk.text for hit in hits]
+        settings = self._workflow.context.compression
+        if settings.method != "none" or settings.clean or settings.deduplicate:
+            with run.timeline.span("compress") as span:
+                before = sum(map(len, passages))
+                found = await shorter(passages, question, settings, self._asker, run)
+                passages = [one.text for one in found]
+                span.update(kind="context", chars_before=before, chars=sum(map(len, passages)))
+        context = "\n\n".join(f"[{n}] {text}" for n, text in enumerate(passages, 1))
+        return [
+            {"role": "system", "content": self._workflow.prompts[self._workflow.llm.prompt]},
+            *messages[:-1][-HISTORY:],
+            {"role": "user", "content": f"Context:\n{context}\n\nQuestion: {question}"},
+        ]
+
+
+def asked_text(messages: Sequence[Message]) -> str:
+    """The text of the conversation's last message.
+
+    Raises:
+        ConfigError: There is none, or it isn't a user's.
+    """
+    last = messages[-1] if messages else {}
+    content = last.get("content")
+    if isinstance(content, list):
+        content = " ".join(part.get("text", "") for part in content if isinstance(part, dict))
+    if last.get("role") != "user" or not isinstance(content, str) or not content.strip():
+        raise ConfigError("messages: the last one must have the role `user` and hold text")
+    return content.strip()
+
+
+def _agents(workflow: Workflow, asker: Asker, belt: Toolbelt) -> Mapping[NodeName, Agent]:
+    nodes = workflow.nodes
+    told = {**PROMPTS, **workflow.prompts}
+    with_tools = AgentSettings(pattern=nodes.qa_with_tool_agent.pattern, max_steps=MAX_TURNS)
+    plain: dict[NodeName, Agent] = {
+        "qa_agent": Single(asker),
+        "qa_with_tool_agent": build(with_tools, asker, belt, told),
+    }
+    return {name: _finished(agent, workflow, asker, told) for name, agent in plain.items()}
+
+
+def _finished(agent: Agent, workflow: Workflow, asker: Asker, told: Mapping[str, str]) -> Agent:
+    if workflow.nodes.reviewer.enabled:
+        agent = DraftReview(asker, agent, told)
+    if workflow.nodes.summary_agent.enabled:
+        agent = Summary(asker, agent, workflow.nodes.summary_agent.chars, told)
+    return agent
