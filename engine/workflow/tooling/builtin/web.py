@@ -94,7 +94,7 @@ class Web:
             allow_redirects=False,
         ) as response:
             if response.status in REDIRECTS and "Location" in response.headers:
-                return _next(method, url, response.headers["Location"])
+                return redirected(method, url, response.headers["Location"])
             _refuse_failure(response, url)
             kind = response.content_type
             if kind.startswith(READABLE) or kind.endswith(SUFFIXES):
@@ -116,6 +116,20 @@ class Web:
         return Page(str(url), response.status, response.content_type, text, cut=cut)
 
 
+def redirected(method: Method, here: URL, location: str) -> URL:
+    """Where a redirect leads, if it may be followed.
+
+    Raises:
+        ToolError: A change follows nobody, and nobody is followed out of https.
+    """
+    there = here.join(_url(location))
+    if method != "GET":
+        raise ToolError("tool_forbidden", f"redirected to {there.host}; a {method} follows nobody")
+    if here.scheme == "https" and there.scheme != "https":
+        raise ToolError("tool_forbidden", f"redirected from https to {there.scheme}")
+    return there
+
+
 def _refuse_failure(response: aiohttp.ClientResponse, url: URL) -> None:
     if response.status < 400:
         return
@@ -127,15 +141,6 @@ def _refuse_failure(response: aiohttp.ClientResponse, url: URL) -> None:
         action="retry" if passing else "skip",
         retry_after_s=float(after) if after.isascii() and after.isdigit() else None,
     )
-
-
-def _next(method: Method, here: URL, location: str) -> URL:
-    there = here.join(_url(location))
-    if method != "GET":
-        raise ToolError("tool_forbidden", f"redirected to {there.host}; a {method} follows nobody")
-    if here.scheme == "https" and there.scheme != "https":
-        raise ToolError("tool_forbidden", f"redirected from https to {there.scheme}")
-    return there
 
 
 def _url(written: str) -> URL:

@@ -64,6 +64,7 @@ def test_an_address_of_the_open_internet_is_public(address):
         "https://other.org/",
         "https://docs.example.org.evil.net/",
         "https://evildocs.example.org/",
+        "https://user@docs.example.org/",
         "https://user:pw@docs.example.org/",
         "https://docs.example.org@evil.net/",
         "https://docs.example.org:8443/",

@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web as server
+from yarl import URL
 
 from engine.config.tools import Http, Key, Search
 from engine.errors import ConfigError
 from engine.workflow.failure import ToolError
 from engine.workflow.tooling.builtin.network import call_api, fetch_page, web_search
-from engine.workflow.tooling.builtin.web import Web
+from engine.workflow.tooling.builtin.web import Web, redirected
 from engine.workflow.tooling.parts import Parts
 from tests.engine.workflow.tooling.belts import a_belt, a_run, call, texts
 
@@ -88,6 +89,21 @@ async def test_a_redirect_to_an_allowed_address_is_followed_but_not_for_ever():
 
     assert page.text == "here"
     assert str(error) == "more than 5 redirects"
+
+
+def test_a_redirect_never_leads_out_of_https():
+    here = URL("https://docs.example.org/a/b")
+
+    assert redirected("GET", here, "../c") == URL("https://docs.example.org/c")
+    with pytest.raises(ToolError, match="from https to http"):
+        redirected("GET", here, "http://docs.example.org/")
+
+
+async def test_a_proxy_of_the_environment_is_not_asked(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+
+    async with a_host(page=always(text="here")) as port, Web(an_http(port)) as web:
+        assert (await web.ask("GET", f"http://127.0.0.1:{port}/page")).text == "here"
 
 
 async def test_a_change_follows_no_redirect():

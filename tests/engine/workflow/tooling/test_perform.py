@@ -50,6 +50,15 @@ async def test_every_try_is_charged():
     assert run.steps == 1
 
 
+async def test_a_wait_that_the_request_has_no_time_for_is_not_begun():
+    act = Failing(ToolError("tool_http", "busy", action="retry", retry_after_s=60.0))
+
+    async with asyncio.timeout(2):
+        answers = await texts(a_belt(a_tool(act, "look")), call("look"))
+
+    assert (answers, act.calls) == (["error: busy"], 1)
+
+
 async def test_an_effect_is_never_tried_again():
     act = Failing(ConnectionResetError())
 
@@ -167,7 +176,13 @@ class Row(BaseModel):
 
 @pytest.mark.parametrize(
     ("result", "text"),
-    [("plain", "plain"), (Row(n=1), '{"n":1}'), ([1, None], "[1,null]"), (None, "null")],
+    [
+        ("plain", "plain"),
+        ("half \ud800", "half ?"),
+        (Row(n=1), '{"n":1}'),
+        ([1, None], "[1,null]"),
+        (None, "null"),
+    ],
 )
 async def test_a_result_is_text(result, text):
     async def act(x):
@@ -221,8 +236,11 @@ async def test_functions_that_hang_keep_no_thread_from_the_others():
 
     try:
         belt = a_belt(hang, look, max_parallel=24)
-        hung = await texts(belt, *(call("hang", f"c{n}") for n in range(24)), run=a_run(steps=99))
-        answers = await texts(belt, call("look"))
+        async with asyncio.timeout(5):
+            hung = await texts(
+                belt, *(call("hang", f"c{n}") for n in range(24)), run=a_run(steps=99)
+            )
+            answers = await texts(belt, call("look"))
     finally:
         released.set()
 

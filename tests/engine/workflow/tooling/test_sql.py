@@ -96,6 +96,7 @@ def test_a_question_about_listed_tables_is_answered(path, sql, rows):
         "SELECT 1; DELETE FROM t",
         "WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x",
         "ANALYZE",
+        f"SELECT count(*) FROM t WHERE name LIKE '{'%a' * 60}'",
         "REINDEX",
         "SELECT fts3_tokenizer('x')",
         "not sql",
