@@ -35,6 +35,7 @@ class Server:
         writer.close()
 
     async def write(self, answer, reader, writer):
+        """Write an answer's bytes; a figure in it is a pause in seconds."""
         for step in answer:
             if step == HANG:
                 self.hanging.set()
@@ -46,6 +47,9 @@ class Server:
             if step == CUT:
                 writer.transport.abort()
                 return False
+            if isinstance(step, float):
+                await asyncio.sleep(step)
+                continue
             writer.write(step)
             await writer.drain()
         return True

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -167,6 +168,26 @@ def test_a_call_that_began_before_it_opened_changes_nothing_later(late):
         slow()
 
     assert breaker.state == "half_open"
+
+
+@pytest.mark.parametrize("late", [ConnectionError(), None])
+def test_a_call_from_before_does_not_speak_for_the_probe(late):
+    clock = Clock()
+    breaker = made(clock)
+    slow, probe = breaker.guard(down), breaker.guard(down)
+
+    slow.__enter__()
+    failing(breaker, 3)
+    clock.now += 20.0
+    with probe:
+        with suppress(ConnectionError):
+            slow.__exit__(type(late) if late else None, late, None)
+
+        with pytest.raises(CircuitError):
+            call(breaker)
+        assert breaker.state == "half_open"
+
+    assert breaker.state == "closed"
 
 
 def test_every_thing_has_its_own_breaker_and_all_are_seen():

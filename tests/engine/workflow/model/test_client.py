@@ -132,6 +132,14 @@ async def test_an_idle_stream_is_given_up_and_its_connection_closed(place):
     assert caught.value.code == "upstream_stalled"
 
 
+async def test_a_stream_may_last_longer_than_it_may_be_idle(place):
+    slow = [STREAM, *(step for text in "abcd" for step in (piece(text), 0.1)), *ENDED]
+    async with place(slow, idle_timeout_s=0.3) as here:
+        reply = await here.listen()
+
+    assert reply.text == "abcd"
+
+
 @pytest.mark.parametrize("answer", [[HANG], [STREAM, HANG]])
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_cancelled_turn_closes_its_connection(place, answer, stream):
@@ -182,6 +190,31 @@ async def test_a_faster_model_stands_in_for_one_that_is_too_slow(place):
     assert [span["model"] for span in here.spans] == ["usual", "fast"]
     assert here.spans[1]["action"] == "faster_model"
     assert here.run.degraded == ["faster_model"]
+
+
+async def test_nothing_stands_in_for_a_slow_stream_that_was_heard(place):
+    slow = streamed("a", then=[HANG])
+    async with place(slow, llm={"timeout_s": 0.1}, fallback={"models": ["fast"]}) as here:
+        with pytest.raises(DeadlineError):
+            await here.listen()
+
+    assert (here.heard, len(here.server.requests)) == (["a"], 1)
+
+
+async def test_a_call_over_its_own_limit_speaks_against_the_model(place):
+    async with place([HANG], llm={"timeout_s": 0.05}, breaker={"failures": 1}) as here:
+        with pytest.raises(DeadlineError):
+            await here.ask()
+
+    assert here.breakers.states() == {"model:usual": "open"}
+
+
+async def test_a_call_cut_by_the_requests_end_does_not(place):
+    async with place([HANG], deadline_s=0.05, breaker={"failures": 1}) as here:
+        with pytest.raises(DeadlineError):
+            await here.ask()
+
+    assert here.breakers.states() == {"model:usual": "closed"}
 
 
 async def test_after_the_requests_deadline_nothing_stands_in(place):
