@@ -1,0 +1,1 @@
+"""Turns many callers' texts into vectors together."""
