@@ -36,7 +36,10 @@ def swept(
 ) -> list[Swept]:
     """The rate at each size, by the quickest of a few rounds, which other load disturbs least."""
     encode(_SAMPLE[:1])
-    return [Swept(size, size / min(_seconds(encode, size, clock))) for size in sizes]
+    # Round by round, so that other load meets all sizes alike.
+    rounds = [[_seconds(encode, size, clock) for size in sizes] for _ in range(ROUNDS)]
+    quickest = [min(seconds) for seconds in zip(*rounds, strict=True)]
+    return [Swept(size, size / least) for size, least in zip(sizes, quickest, strict=True)]
 
 
 def best(rates: Sequence[Swept]) -> int:
@@ -45,12 +48,9 @@ def best(rates: Sequence[Swept]) -> int:
     return min(rate.size for rate in rates if rate.texts_per_s >= NEARLY * most)
 
 
-def _seconds(encode: Encode, size: int, clock: Callable[[], float]) -> list[float]:
+def _seconds(encode: Encode, size: int, clock: Callable[[], float]) -> float:
     texts = [f"{_SAMPLE[n % len(_SAMPLE)]} ({n})" for n in range(size)]
-    seconds = []
-    for _ in range(ROUNDS):
-        began = clock()
-        encode(texts)
-        # A clock too coarse to see it must not divide by nothing.
-        seconds.append(max(clock() - began, 1e-9))
-    return seconds
+    began = clock()
+    encode(texts)
+    # A clock too coarse to see it must not divide by nothing.
+    return max(clock() - began, 1e-9)
