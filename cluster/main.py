@@ -41,7 +41,7 @@ COMMANDS = {
     "status": Named("status", "status", "Show what is served, tried and ramped now."),
     "observe": Named("observe", "observe", "Show what is slow, failing, expensive or badly rated."),
     "diagnose": Named(
-        "diagnose", "diagnose", "Show where time, tokens and money go, and what to turn."
+        "diagnose", "diagnose", "Show where time, tokens and money go, and what to turn about it."
     ),
     "questions": Named("questions", "questions", "Show what requests wait for a person to decide."),
     "decide": Named("questions", "decide", "Decide what a request waits for, and let it go on."),

@@ -38,6 +38,7 @@ class Slot:
         self._root = Path(root)
         self._shared = Shared(self._root, self._vectors, endpoints, api_key)
         self._flows: OrderedDict[tuple[str, str], Flow] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
         self._building = asyncio.Lock()
         self._embed = (
             serve.get_app_handle(EMBEDDER)
@@ -116,7 +117,10 @@ class Slot:
                     settings = await asyncio.to_thread(self._configured, workflow, variant)
                     self._flows[key] = await flow_of(settings, self._shared, variant)
                     while len(self._flows) > KEPT:
-                        self._flows.popitem(last=False)
+                        _, old = self._flows.popitem(last=False)
+                        later = asyncio.create_task(_closed(old, settings.timeout_s))
+                        self._closing.add(later)
+                        later.add_done_callback(self._closing.discard)
         self._flows.move_to_end(key)
         return self._flows[key]
 
@@ -132,6 +136,12 @@ class Slot:
 
     async def _vectors(self, texts: Any) -> Any:
         return await self._embed.remote(list(texts))
+
+
+async def _closed(flow: Flow, after_s: float) -> None:
+    """Close a variant that was unseated, once the requests that it began with are over."""
+    await asyncio.sleep(after_s)
+    await flow.close()
 
 
 def slot_app(root: Path, endpoints: dict[str, str], api_key: str, cpus: float) -> serve.Application:

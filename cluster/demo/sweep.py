@@ -27,12 +27,13 @@ from engine.config.workflow import Workflow
 from engine.experiment.variant import variant_of
 from engine.stats.proportion import paired_interval
 from engine.workflow.answer import Asked
-from engine.workflow.building import Shared, asker_of, toolset_of
+from engine.workflow.building import Shared, asker_of
 from engine.workflow.embedding import FloatArray, MiniLm
 from engine.workflow.memo import QueryMemo
 from engine.workflow.qa import QaFlow
 from engine.workflow.retrieval.retriever import Retriever
 from engine.workflow.retrieval.store import load_store
+from engine.workflow.toolset import Toolset
 from serve_apps.embedded.app import reader_app
 
 Question = Mapping[str, Any]
@@ -91,7 +92,7 @@ async def _flow(workflow: Workflow, client: AsyncOpenAI, encoder: Encoder, cache
     settings = workflow.rag.retrieval
     store = await load_store(cache, settings, encoder)
     retriever = Retriever(store, settings, QueryMemo(encoder), asker)
-    return QaFlow(workflow, asker, retriever, toolset_of(workflow).belt(["calculator"]))
+    return QaFlow(workflow, asker, retriever, await Toolset.opened(workflow.tools))
 
 
 async def _outcome(variant: str, flow: QaFlow, question: Question) -> tuple[str, str, float, float]:

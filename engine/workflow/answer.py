@@ -87,3 +87,7 @@ class Flow(Protocol):
             StepError: A step failed, and nothing could stand in for it.
         """
         ...
+
+    async def close(self) -> None:
+        """Let go of what it opened; nothing is answered any more."""
+        ...

@@ -1,16 +1,17 @@
 """Makes one variant of a workflow ready to answer, from what a process has at hand."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from openai import AsyncOpenAI
 
+from engine.config.agents import Conversations
 from engine.config.graph.check import steps_in
 from engine.config.graph.steps import AgentStep, RetrieveStep
-from engine.config.model import Breaker
 from engine.config.workflow import Workflow
+from engine.errors import ConfigError
 from engine.workflow.agents.pattern import build
 from engine.workflow.agents.result import Agent
 from engine.workflow.answer import Flow
@@ -25,16 +26,17 @@ from engine.workflow.model.breaker import Breakers
 from engine.workflow.model.client import Client, Kept
 from engine.workflow.model.prices import PriceList, read_prices
 from engine.workflow.model.transport import upstream
-from engine.workflow.parts import Asker, Toolbelt
-from engine.workflow.plan.place import Parts
+from engine.workflow.parts import Asker
+from engine.workflow.plan.place import Parts, needed
 from engine.workflow.plan.runs import Runs
 from engine.workflow.qa import QaFlow
+from engine.workflow.remembering import RememberingFlow
 from engine.workflow.retrieval.retriever import Retriever
 from engine.workflow.retrieval.store import load_store
 from engine.workflow.served import GraphFlow
-from engine.workflow.tooling.builtin.web import Web
-from engine.workflow.tooling.parts import Parts as ToolParts
-from engine.workflow.toolset import SUBSTITUTES, Toolset, declared, guard_of
+from engine.workflow.sessions.session import Sessions
+from engine.workflow.sessions.sqlite import SqliteSessions
+from engine.workflow.toolset import Toolset
 
 PRICES = Path(__file__).parents[2] / "configs" / "prices.yaml"
 """Beside the packages, in a checkout and where they are installed."""
@@ -52,11 +54,18 @@ class Shared:
     api_key: str
     client: AsyncOpenAI | None = None
     """Asked instead of the workflow's own endpoint."""
+    _sessions: Sessions | None = field(default=None, init=False)
 
     @cached_property
     def journal(self) -> Runs:
         """What durable requests have done so far."""
         return Runs(f"sqlite:///{self.root / 'requests.db'}")
+
+    def sessions(self, settings: Conversations) -> Sessions:
+        """What was said in conversations, kept across restarts."""
+        if self._sessions is None:
+            self._sessions = SqliteSessions(self.root / "conversations.db", settings)
+        return self._sessions
 
     @cached_property
     def prices(self) -> PriceList:
@@ -65,18 +74,36 @@ class Shared:
 
 
 async def flow_of(workflow: Workflow, shared: Shared, variant: str = "") -> Flow:
-    """One variant, ready to answer.
+    """One variant, ready to answer; whoever asked for it closes it.
 
     Raises:
         ConfigError: The workflow needs something that is not there.
     """
     asker = asker_of(workflow, shared, variant)
+    graph = workflow.graph
+    reads = graph is None or any(isinstance(step, RetrieveStep) for _, step in steps_in(graph))
+    retriever = await retriever_of(workflow, shared, asker) if reads else None
+    tools = await Toolset.opened(workflow.tools)
+    try:
+        flow = _flow(workflow, shared, asker, retriever, tools)
+    except ConfigError:
+        await tools.close()
+        raise
+    if workflow.conversations is None:
+        return flow
+    return RememberingFlow(flow, shared.sessions(workflow.conversations), workflow.workflow)
+
+
+def _flow(
+    workflow: Workflow,
+    shared: Shared,
+    asker: Asker,
+    retriever: Retriever | None,
+    tools: Toolset,
+) -> Flow:
     if workflow.graph is None:
-        retriever = await retriever_of(workflow, shared, asker)
-        return QaFlow(workflow, asker, retriever, toolset_of(workflow).belt(["calculator"]))
-    reads = any(isinstance(step, RetrieveStep) for _, step in steps_in(workflow.graph))
-    found = await retriever_of(workflow, shared, asker) if reads else None
-    return graph_flow(workflow, shared, asker, found)
+        return QaFlow(workflow, asker, needed(retriever, "a corpus"), tools)
+    return graph_flow(workflow, shared, asker, retriever, tools)
 
 
 def asker_of(workflow: Workflow, shared: Shared, variant: str) -> Asker:
@@ -108,36 +135,25 @@ async def retriever_of(workflow: Workflow, shared: Shared, asker: Asker) -> Retr
     return Retriever(store, settings, QueryMemo(shared.embed), asker)
 
 
-def toolset_of(workflow: Workflow, *, by_steps: bool = False) -> Toolset:
-    """The workflow's tools; `by_steps` allows what the graph itself calls."""
-    web = Web(workflow.tools.http) if workflow.tools.http.hosts else None
-    parts = ToolParts(
-        approve=declared if by_steps else None,
-        guard=guard_of(Breakers(Breaker())),
-        substitutes=SUBSTITUTES,
-    )
-    return Toolset(workflow.tools, parts, web=web)
-
-
 def graph_flow(
-    workflow: Workflow, shared: Shared, asker: Asker, retriever: Retriever | None
+    workflow: Workflow,
+    shared: Shared,
+    asker: Asker,
+    retriever: Retriever | None,
+    tools: Toolset,
 ) -> GraphFlow:
     """A workflow that is a graph of its own."""
-    agents, steps = toolset_of(workflow), toolset_of(workflow, by_steps=True)
 
     def agent(step: AgentStep) -> Agent:
-        belt: Toolbelt | None = agents.belt(step.tools) if step.tools else None
+        belt = tools.belt(step.tools) if step.tools else None
         return build(step, asker, belt, workflow.prompts)
-
-    def belt(names: Sequence[str]) -> Toolbelt:
-        return steps.belt(names)
 
     parts = Parts(
         asker=asker,
         find=retriever,
         prompts=workflow.prompts,
-        tools=belt,
-        changes=steps.changes,
+        tools=lambda names: tools.belt(names, declared=True),
+        changes=tools.changes,
         agent=agent,
     )
-    return GraphFlow(workflow, parts, shared.journal if workflow.durable else None)
+    return GraphFlow(workflow, parts, shared.journal if workflow.durable else None, tools)

@@ -22,6 +22,13 @@ class Chunk(NamedTuple):
     text: str
 
 
+class Hit(NamedTuple):
+    """A chunk that was found, and how near it is."""
+
+    chunk: Chunk
+    score: float
+
+
 def chunked(corpus: Mapping[str, str], chunk_chars: int) -> tuple[Chunk, ...]:
     """Every topic's text in pieces of at most `chunk_chars` characters, in order."""
     return tuple(

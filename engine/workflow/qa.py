@@ -12,17 +12,19 @@ from engine.workflow.agents.result import Agent
 from engine.workflow.agents.single import Single
 from engine.workflow.agents.summary import Summary
 from engine.workflow.answer import Answer, Asked, answered
+from engine.workflow.chunks import Hit
 from engine.workflow.context.compress import shorter
-from engine.workflow.index import Hit
 from engine.workflow.parts import Asker, Toolbelt
 from engine.workflow.reply import Message
 from engine.workflow.retrieval.retriever import Retriever
 from engine.workflow.router import route
 from engine.workflow.run import Run
 from engine.workflow.spans import Timeline
+from engine.workflow.toolset import Toolset
 
 HISTORY = 6
 """Earlier messages of the conversation that the language model gets to see."""
+TOOLS = ("calculator",)
 MAX_TURNS = 3
 """Of the agent with tools; on the last one it has to answer."""
 
@@ -31,12 +33,17 @@ class QaFlow:
     """One variant of question answering, ready to answer."""
 
     def __init__(
-        self, workflow: Workflow, asker: Asker, retriever: Retriever, belt: Toolbelt
+        self, workflow: Workflow, asker: Asker, retriever: Retriever, tools: Toolset
     ) -> None:
         self._workflow = workflow
         self._asker = asker
         self._retriever = retriever
-        self._agents = _agents(workflow, asker, belt)
+        self._tools = tools
+        self._agents = _agents(workflow, asker, tools.belt(TOOLS))
+
+    async def close(self) -> None:
+        """Close the tools."""
+        await self._tools.close()
 
     async def answer(self, asked: Asked) -> Answer:
         """Answer the conversation's last message.

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from engine.workflow.index import Hit
+from engine.workflow.chunks import Hit
 from engine.workflow.words import terms
 
 K1 = 1.2

@@ -14,16 +14,20 @@ from engine.workflow.plan.place import Parts
 from engine.workflow.plan.runner import Ended, Runner
 from engine.workflow.run import Run
 from engine.workflow.spans import Timeline
+from engine.workflow.toolset import Toolset
 
 
 class GraphFlow:
     """One variant of a workflow that is a graph of its own."""
 
-    def __init__(self, workflow: Workflow, parts: Parts, journal: Journal | None) -> None:
+    def __init__(
+        self, workflow: Workflow, parts: Parts, journal: Journal | None, tools: Toolset
+    ) -> None:
         if workflow.graph is None:
             raise ConfigError(f"{workflow.workflow} has no `graph`")
         self._workflow = workflow
         self._graph = workflow.graph
+        self._tools = tools
         self._runner = Runner(compiled(self._graph, parts), parts, journal)
 
     async def answer(self, asked: Asked) -> Answer:
@@ -56,6 +60,10 @@ class GraphFlow:
         return answered(
             _said(ended), run, asked.spans, output=ended.output, questions=ended.questions
         )
+
+    async def close(self) -> None:
+        """Close the tools."""
+        await self._tools.close()
 
 
 def text_of(asked: Asked) -> str:

@@ -1,21 +1,23 @@
 """Every tool that one variant's workflow may name, and the belts that are made of them."""
 
+import asyncio
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 from engine.config import tools as config
+from engine.config.model import Breaker
 from engine.config.problem import did_you_mean
 from engine.errors import ConfigError
+from engine.workflow.failure import ToolError
 from engine.workflow.model.breaker import Breakers
 from engine.workflow.run import Run
 from engine.workflow.tooling.belt import Belt
-from engine.workflow.tooling.builtin.network import call_api, fetch_page, web_search
-from engine.workflow.tooling.builtin.plain import calculator, clock
-from engine.workflow.tooling.builtin.sql import ask_database
-from engine.workflow.tooling.builtin.web import Web
-from engine.workflow.tooling.parts import Guard, Parts
+from engine.workflow.tooling.builtin.plain import Find
+from engine.workflow.tooling.parts import Approve, Guard, Parts
 from engine.workflow.tooling.registry import Registry
-from engine.workflow.tooling.substitutes import arithmetic, utc_clock
+from engine.workflow.tooling.stock import stocked
+from engine.workflow.tooling.substitutes import utc_clock
 from engine.workflow.tooling.tool import Arguments, Tool
 
 HARMLESS = ("calculator", "clock")
@@ -23,28 +25,41 @@ HARMLESS = ("calculator", "clock")
 
 
 class Toolset:
-    """Opened once for a variant; a belt holds only the tools that a step names."""
+    """The opened tools of one variant; whoever opens it closes it.
 
-    def __init__(
-        self,
-        settings: config.Tools,
-        parts: Parts,
-        *,
-        more: Sequence[Tool] = (),
-        web: Web | None = None,
-    ) -> None:
+    The tools live in a task of their own, because a connection has to be closed by the task that
+    opened it.
+    """
+
+    def __init__(self, settings: config.Tools) -> None:
         granted = (*settings.scopes, *HARMLESS)
         self._settings = settings.model_copy(update={"scopes": granted})
-        self._parts = parts
-        self._tools = {tool.name: tool for tool in (calculator, clock, *more)}
-        self._tools |= {tool.name: tool for tool in map(ask_database, settings.databases)}
-        self._tools |= _on_the_web(settings, web)
-        for name, entry in settings.functions.items():
-            self._tools[name] = _imported(name, entry)
-        Registry(self._tools.values()).refuse_unknown(settings)
+        self._registry = Registry()
+        self._guard = guard_of(Breakers(Breaker()))
+        self._done = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
 
-    def belt(self, names: Sequence[str]) -> Belt:
-        """A belt of these tools.
+    @classmethod
+    async def opened(cls, settings: config.Tools, find: Find | None = None) -> Self:
+        """Open every tool that the settings name.
+
+        Raises:
+            ConfigError: A tool is missing, or what it needs is.
+        """
+        made = cls(settings)
+        ready: asyncio.Future[Registry] = asyncio.get_running_loop().create_future()
+        made._keeping = asyncio.create_task(made._keep(find, ready))
+        made._registry = await ready
+        return made
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        self._done.set()
+        if self._keeping is not None:
+            await self._keeping
+
+    def belt(self, names: Sequence[str], *, declared: bool = False) -> Belt:
+        """A belt of these tools; `declared` allows what only a person may allow elsewhere.
 
         Raises:
             ConfigError: One does not exist, or is not granted.
@@ -59,56 +74,52 @@ class Toolset:
             intent: tuple(read for read in reads if read.tool in names)
             for intent, reads in self._settings.prefetch.items()
         }
-        settings = self._settings.model_copy(update={"prefetch": likely})
-        return Belt(registry, settings, self._parts)
+        settings = self._settings.model_copy(update={"prefetch": likely, "settings": {}})
+        approve: Approve | None = _declared if declared else None
+        parts = Parts(approve=approve, guard=self._guard, substitutes=(utc_clock("clock"),))
+        return Belt(Registry(offered.values()), settings, parts)
 
     def changes(self, name: str) -> bool:
         """Whether a call leaves something behind."""
         return self._tool(name).effect != "read"
 
     def _tool(self, name: str) -> Tool:
-        if name not in self._tools:
-            hint = did_you_mean(name, self._tools)
-            raise ConfigError(f"tools: there is no tool {name!r}; {hint}")
-        return self._tools[name]
+        tools = self._registry.all()
+        if name not in tools:
+            raise ConfigError(f"tools: there is no tool {name!r}; {did_you_mean(name, tools)}")
+        return tools[name]
 
-
-async def declared(tool: Tool, arguments: Arguments, run: Run) -> bool:
-    """Allows a call that the workflow itself makes: whoever wrote the step decided it."""
-    return True
+    async def _keep(self, find: Find | None, ready: asyncio.Future[Registry]) -> None:
+        try:
+            async with stocked(self._settings, find, _own(self._settings)) as registry:
+                ready.set_result(registry)
+                await self._done.wait()
+        except Exception as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
 
 
 def guard_of(breakers: Breakers) -> Guard:
     """Leaves a tool that keeps failing alone for a while."""
-    return lambda key: breakers.of("tool", key).guard(_is_fault)
+    return lambda key: breakers.of("tool", key).guard(lambda error: isinstance(error, ToolError))
 
 
-def _is_fault(failure: BaseException) -> bool:
-    # Arguments that don't fit say nothing about the tool.
-    return isinstance(failure, Exception) and getattr(failure, "code", "") != "tool_arguments"
+async def _declared(tool: Tool, arguments: Arguments, run: Run) -> bool:
+    """Allows a call that the workflow itself makes: whoever wrote the step decided it."""
+    return True
 
 
-SUBSTITUTES = (utc_clock("clock"), arithmetic("calculator"))
-
-
-def _on_the_web(settings: config.Tools, web: Web | None) -> Mapping[str, Tool]:
-    if web is None:
-        return {}
-    tools = [fetch_page(web), call_api(web)]
-    if settings.search is not None:
-        tools.append(web_search(web, settings.search))
-    return {tool.name: tool for tool in tools}
-
-
-def _imported(name: str, entry: str) -> Tool:
-    module, _, attribute = entry.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"tools.functions.{name}: {entry} can't be found: {error}") from error
-    if not isinstance(found, Tool):
-        kind = type(found).__name__
-        raise ConfigError(f"tools.functions.{name}: {entry} is {kind}; put `@tool(...)` over it")
-    if found.name != name:
-        raise ConfigError(f"tools.functions.{name}: {entry} calls itself {found.name!r}; use that")
-    return found
+def _own(settings: config.Tools) -> Iterator[Tool]:
+    for name, entry in settings.functions.items():
+        where = f"tools.functions.{name}: {entry}"
+        module, _, attribute = entry.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(f"{where} can't be found: {error}") from error
+        if not isinstance(found, Tool):
+            raise ConfigError(f"{where} is {type(found).__name__}; put `@tool(...)` over it")
+        if found.name != name:
+            raise ConfigError(f"{where} calls itself {found.name!r}; write that")
+        yield found

@@ -7,9 +7,11 @@ import numpy as np
 from usearch.index import Index
 
 from engine.workflow.embedding import FloatArray
-from engine.workflow.index import BLOCK
 from engine.workflow.retrieval.ranked import Ranked, best
 
+BLOCK = 512
+"""Rows multiplied at once: few enough that the linear algebra library starts no threads for them,
+which costs milliseconds where cores are busy."""
 GRAPH_FROM = 20_000
 """Rows from which a graph is built. Below, comparing with each takes a millisecond; above, it waits
 for memory that busy neighbours want too, which was measured to take a hundred at 100 000 rows."""

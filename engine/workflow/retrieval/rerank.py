@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.config.retrieval import Reranking
 from engine.errors import ConfigError
-from engine.workflow.index import Hit
+from engine.workflow.chunks import Hit
 from engine.workflow.rerank import reranked
 from engine.workflow.retrieval.hybrid import Query
 from engine.workflow.retrieval.ranked import Ranked

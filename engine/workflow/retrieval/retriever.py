@@ -9,8 +9,8 @@ from typing import Any
 
 from engine.config.retrieval import Retrieval
 from engine.errors import DeadlineError
+from engine.workflow.chunks import Hit
 from engine.workflow.embedding import FloatArray
-from engine.workflow.index import Hit
 from engine.workflow.memo import QueryMemo
 from engine.workflow.parts import Asker
 from engine.workflow.reply import Message

@@ -1,11 +1,13 @@
 """Keeps an index on disk: built once per corpus, way of cutting and encoder, then only mapped."""
 
 import asyncio
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,6 @@ from engine.config.retrieval import Chunking, Retrieval
 from engine.errors import ConfigError
 from engine.workflow.chunks import Chunk
 from engine.workflow.embedding import Embed, FloatArray, embedding_version
-from engine.workflow.index import BATCH, alone
 from engine.workflow.retrieval.chunkers import VERSIONS, chunked
 from engine.workflow.retrieval.corpora import corpus_of
 from engine.workflow.retrieval.dense import GRAPH_FROM, Dense, write_graph
@@ -25,6 +26,8 @@ from engine.workflow.retrieval.sparse import SPLITTING, Sparse, write_sparse
 Progress = Callable[[int, int], None]
 """Takes how many passages are embedded and how many there are, and never waits."""
 
+BATCH = 32
+"""Chunks sent to the encoder at once, so that live questions get their turn in between."""
 LAYOUT = "store-1"
 """Names the files of an index; part of its key."""
 
@@ -63,7 +66,7 @@ async def load_store(
     folder = cache / f"store-{_key(texts, settings.chunking, version)}"
     if not await asyncio.to_thread(folder.exists):
         await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
-        async with alone(folder.with_suffix(".lock")):
+        async with _alone(folder.with_suffix(".lock")):
             if not await asyncio.to_thread(folder.exists):
                 chunks = await asyncio.to_thread(chunked, texts, settings.chunking)
                 if not chunks:
@@ -100,6 +103,23 @@ def open_store(folder: Path) -> Store:
         dense=Dense(vectors, graph if graph.exists() else None),
         sparse=Sparse(folder / "sparse"),
     )
+
+
+@asynccontextmanager
+async def _alone(lock: Path) -> AsyncIterator[None]:
+    """Hold a lock file among all processes of this machine."""
+    # The kernel drops the lock when its holder dies, so a killed builder blocks nobody.
+    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(0.05)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _key(texts: Mapping[str, str], chunking: Chunking, version: str) -> str:

@@ -1,7 +1,7 @@
 """The tools that exist, and which of them a variant is offered."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from engine.config import tools as config
 from engine.config.problem import did_you_mean
@@ -28,8 +28,12 @@ class Registry:
         self._tools[tool.name] = tool
 
     def names(self) -> list[str]:
-        """Every tool, offered or not."""
+        """The names of all tools, offered or not."""
         return list(self._tools)
+
+    def all(self) -> Mapping[str, Tool]:
+        """Every tool by name, offered or not."""
+        return dict(self._tools)
 
     def offered(self, settings: config.Tools) -> dict[str, Tool]:
         """The enabled tools of which every scope is granted, by name.

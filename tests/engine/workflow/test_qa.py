@@ -7,6 +7,7 @@ import pytest
 
 from engine.config.context import Compression, Context
 from engine.config.model import Resilience, Retry
+from engine.config.tools import Tools
 from engine.config.workflow import (
     Llm,
     Node,
@@ -21,13 +22,14 @@ from engine.config.workflow import (
 )
 from engine.errors import ConfigError, DeadlineError
 from engine.workflow.answer import Asked
-from engine.workflow.building import Shared, asker_of, toolset_of
+from engine.workflow.building import Shared, asker_of
 from engine.workflow.chunks import Chunk
 from engine.workflow.failure import LlmError
 from engine.workflow.memo import QueryMemo
 from engine.workflow.qa import MAX_TURNS, QaFlow
 from engine.workflow.retrieval.retriever import Retriever
 from engine.workflow.retrieval.store import open_store, write_store
+from engine.workflow.toolset import Toolset
 from tests.engine.workflow.endpoint import Endpoint, completion
 
 CHUNKS = [Chunk("a", f"Passage number {word}.") for word in ("one", "two", "three", "four")]
@@ -46,7 +48,8 @@ class North:
 
 
 @pytest.fixture
-def flow(tmp_path):
+async def flow(tmp_path):
+    tools = await Toolset.opened(Tools())
     write_store(tmp_path / "store", CHUNKS, np.eye(4, dtype=np.float32))
     store = open_store(tmp_path / "store")
 
@@ -54,9 +57,10 @@ def flow(tmp_path):
         embed = embed or North()
         asker = asker_of(settings, Shared(tmp_path, embed, {}, "none", client), "v")
         retriever = Retriever(store, settings.rag.retrieval, QueryMemo(embed), asker)
-        return QaFlow(settings, asker, retriever, toolset_of(settings).belt(["calculator"]))
+        return QaFlow(settings, asker, retriever, tools)
 
-    return made
+    yield made
+    await tools.close()
 
 
 def workflow(**changes):

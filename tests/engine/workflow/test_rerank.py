@@ -1,8 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.workflow.chunks import Chunk
-from engine.workflow.index import Hit
+from engine.workflow.chunks import Chunk, Hit
 from engine.workflow.rerank import reranked
 
 words = st.lists(st.sampled_from(["lambda", "yield", "class", "import"]), min_size=1, max_size=6)

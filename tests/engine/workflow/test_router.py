@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.workflow import Node, Nodes, Router
+from engine.config.workflow import Node, Nodes, Router, ToolAgent
 from engine.workflow.router import clues, intent, route
 
 QA = Nodes()
-TOOLS = Nodes(qa_agent=Node(), qa_with_tool_agent=Node(default=True))
+TOOLS = Nodes(qa_agent=Node(), qa_with_tool_agent=ToolAgent(default=True))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_what_the_router_does_not_know_goes_to_the_default():
 
 
 def test_a_disabled_tool_agent_gets_nothing():
-    nodes = Nodes(qa_with_tool_agent=Node(enabled=False))
+    nodes = Nodes(qa_with_tool_agent=ToolAgent(enabled=False))
 
     assert route("1 + 2 + 3", Router(), nodes) == "qa_agent"
 
