@@ -14,13 +14,13 @@ from cluster.output import say
 from engine.config.experiment import load_workflow
 from engine.errors import ConfigError
 
-BENCHES = ("serving", "statistics", "search")
+BENCHES = ("serving", "statistics", "search", "runtime")
 QUICK_REQUESTS, REQUESTS = 400_000, 2_000_000
 QUICK_REPLICATES, REPLICATES = 4, 32
 
 
 def bench(
-    what: Annotated[str, typer.Argument(help="What to measure: serving, statistics or search.")],
+    what: Annotated[str, typer.Argument(help=f"What to measure: {', '.join(BENCHES)}.")],
     workspace: Annotated[
         Path, typer.Option("--workspace", "-w", help="A folder for the benchmark's own books.")
     ] = Path(".trimtab/bench"),
@@ -32,7 +32,7 @@ def bench(
     ] = None,
     jobs: Annotated[int, typer.Option(help="statistics, search: processes.", min=1)] = 2,
     only: Annotated[
-        str, typer.Option(help="statistics: B8,B9; search: mixed/trimtab, ridge.")
+        str, typer.Option(help="statistics: B8,B9; search: mixed/trimtab; runtime: graph.")
     ] = "",
     seed: Annotated[int, typer.Option(help="statistics: what every die begins with.", min=0)] = 1,
     minutes: Annotated[
@@ -55,6 +55,8 @@ def bench(
         rows = _statistics(workspace, only, jobs, seed, until, quick=quick)
     elif what == "search":
         rows = _search(workspace, replicates, jobs, until, _named(only), quick=quick)
+    elif what == "runtime":
+        rows = _runtime(_named(only), quick=quick)
     else:
         raise ConfigError(f"there is no benchmark {what!r}; there are: {', '.join(BENCHES)}")
     if not show_rows(what, rows, time.monotonic() - started, as_json=as_json):
@@ -88,6 +90,12 @@ def _statistics(
         say(f"{done} of {total} scenarios")
 
     return rows(replicated(path, work, asked, jobs=jobs, until=until, progress=progress))
+
+
+def _runtime(only: list[str], *, quick: bool) -> list[Row]:
+    from cluster.bench.runtime.run import rows
+
+    return rows(only, quick=quick, told=say)
 
 
 def _named(only: str) -> list[str]:
