@@ -6,16 +6,22 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cluster.bench.runtime import peer, production, repeating
+from cluster.bench.runtime import peer, production, repeating, semantic_cache
 from cluster.bench.runtime.agents import Done
 from cluster.bench.runtime.graph import ready, shapes
+from cluster.bench.runtime.intent import FILE, Written, accuracy
 from cluster.bench.runtime.orders import ORDERS, Order, bad_day
 from cluster.bench.runtime.questions import asked, questions, script
+from cluster.bench.runtime.retrieval import recall
 from cluster.bench.runtime.run import PARTS, parts
-from cluster.bench.runtime.timing import spread
+from cluster.bench.runtime.timing import latencies, spread
 from cluster.main import app
+from engine.config.source import load
 from engine.errors import ConfigError
+from engine.workflow.caching.rows import Rows
 from engine.workflow.calculator import calculate, written
+from engine.workflow.retrieval.dense import Dense
+from engine.workflow.retrieval.hybrid import Query
 
 
 def test_all_parts_run_unless_some_are_named():
@@ -136,3 +142,49 @@ def test_saving_counts_only_beside_answers_that_stay_as_good():
     assert made["repeating-saved"].passed
     assert not made["repeating-quality"].passed
     assert made["repeating-saved-by-caches"].value == 0.0
+
+
+def test_every_call_is_timed_by_itself():
+    heard = []
+
+    found = latencies(heard.append, "abc")
+
+    assert heard == ["a", "b", "c"]
+    assert min(found.wall_ms) <= found.wall(0.99) <= max(found.wall_ms)
+    assert len(found.own_ms) == 3
+
+
+def test_half_of_what_a_semantic_cache_is_asked_is_near_something_that_it_holds():
+    rng = np.random.default_rng(3)
+    vectors = semantic_cache.clustered(rng, 500)
+    table = Rows(500, semantic_cache.DIMENSION, semantic_cache.THRESHOLD)
+    for vector in vectors:
+        table.add(vector, semantic_cache.SCOPE, 1e9, 0.0)
+
+    queries = semantic_cache.asked(rng, vectors, 100)
+    near = (queries @ vectors.T).max(axis=1) >= semantic_cache.THRESHOLD - 1e-6
+
+    assert near[:50].all()
+    assert near[50:].sum() == 0
+    assert semantic_cache.recall(table, vectors, queries) >= 0.99
+
+
+def test_a_search_that_compares_with_every_passage_finds_all_of_the_nearest():
+    vectors = semantic_cache.clustered(np.random.default_rng(4), 200)
+    exact = Dense(vectors)
+
+    assert recall(exact, exact, [Query("", vector) for vector in vectors[:5]]) == 1.0
+
+
+def test_intents_are_told_apart_by_vectors_that_do_so():
+    groups = load(FILE, Written).intents
+    places = {text: n for n, texts in enumerate(groups.values()) for text in texts}
+
+    def apart(texts):
+        return np.eye(len(groups), dtype=np.float32)[[places[text] for text in texts]]
+
+    def alike(texts):
+        return np.ones((len(texts), 1), dtype=np.float32)
+
+    assert accuracy(apart, groups) == 1.0
+    assert accuracy(alike, groups) < 0.5

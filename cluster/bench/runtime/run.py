@@ -9,7 +9,17 @@ from cluster.bench.rows import Row
 from engine.config.problem import did_you_mean
 from engine.errors import ConfigError
 
-PARTS = ("graph", "concurrency", "client", "production", "repeating")
+PARTS = (
+    "graph",
+    "concurrency",
+    "client",
+    "semantic_cache",
+    "intent",
+    "retrieval",
+    "embedder",
+    "production",
+    "repeating",
+)
 """Modules of this package, each with a `measure` that gives its rows."""
 
 

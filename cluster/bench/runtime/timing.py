@@ -1,11 +1,13 @@
-"""Medians of rounds that take turns, so that whatever else the machine does meets both sides."""
+"""Times: medians of rounds that take turns, so that other load meets both sides, and quantiles."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
+T = TypeVar("T")
 Work = Callable[[], Awaitable[object]]
 
 
@@ -37,3 +39,33 @@ async def seconds(work: Work, times: int) -> float:
     for _ in range(times):
         await work()
     return (time.perf_counter() - began) / times
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Milliseconds of many calls: by the clock, and of this thread alone.
+
+    On a machine that others load, the second is the work, and the first the wait for it too.
+    """
+
+    wall_ms: list[float]
+    own_ms: list[float]
+
+    def wall(self, quantile: float) -> float:
+        """By the clock."""
+        return float(np.quantile(self.wall_ms, quantile))
+
+    def own(self, quantile: float) -> float:
+        """Of this thread alone."""
+        return float(np.quantile(self.own_ms, quantile))
+
+
+def latencies(call: Callable[[T], object], arguments: Iterable[T]) -> Latencies:
+    """Time every call by itself."""
+    wall_ms, own_ms = [], []
+    for argument in arguments:
+        began, own_began = time.perf_counter(), time.thread_time()
+        call(argument)
+        wall_ms.append(1e3 * (time.perf_counter() - began))
+        own_ms.append(1e3 * (time.thread_time() - own_began))
+    return Latencies(wall_ms, own_ms)
