@@ -31,6 +31,11 @@ COMMANDS = {
         "up", "up", "Start Ray and Serve, seat the baseline and serve it until `trimtab down`."
     ),
     "down": Named("up", "down", "End the workspace's cluster; the two books stay."),
+    "install": Named(
+        "install",
+        "install_workflow",
+        "Install another version of a workflow without dropping a request.",
+    ),
     "send": Named("send", "send", "Let many users ask a workflow over HTTP and rate its answers."),
     "tune": Named(
         "tune",

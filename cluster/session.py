@@ -3,19 +3,18 @@
 import contextlib
 import logging
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import ray
 
 from cluster.head import Cluster, Profile, load, start_head, stop_head
+from cluster.indexing import build_indexes
 from engine.books.secret import workspace_secret
 from engine.config.workflow import Workflow
-from engine.errors import ClusterError
+from engine.errors import ClusterError, ConfigError
 from engine.experiment.entries import Decision, Installed
 from engine.experiment.state import State
 from engine.experiment.variant import variant_of
@@ -65,7 +64,7 @@ def bring_up(
     """
     root.mkdir(parents=True, exist_ok=True)
     workspace_secret(root)
-    build_indexes(root, [workflow.rag.chunk_chars])
+    build_indexes(root, [workflow])
     cluster = start_head(root, profile=profile, port=port, dashboard=dashboard)
     try:
         connect(root)
@@ -87,7 +86,11 @@ def take_down(root: Path) -> bool:
 
 
 def install(root: Path, workflow: Workflow) -> int:
-    """Put a workflow on record unless it is, with the same settings; the split's version."""
+    """Put a workflow on record unless it is, with the same settings; the split's version.
+
+    Raises:
+        ConfigError: An experiment or a ramp is open on what is installed now.
+    """
     decisions = Decisions(root)
     config = workflow.model_dump(mode="json")
 
@@ -95,6 +98,12 @@ def install(root: Path, workflow: Workflow) -> int:
         known = state.workflows.get(workflow.workflow)
         if known is not None and known.config == config:
             return None
+        if known is not None and known.open_windows:
+            names = ", ".join(sorted({one.experiment for one in known.open_windows}))
+            raise ConfigError(
+                f"{workflow.workflow}: {names} has windows open on what is installed now; "
+                "wait until it is over, or `trimtab rollback` a ramp or holdback"
+            )
         return Installed(
             workflow=workflow.workflow, baseline=variant_of(workflow), workflow_config=config
         )
@@ -104,14 +113,6 @@ def install(root: Path, workflow: Workflow) -> int:
         installed = decisions.state().workflow(workflow.workflow)
         write_active_of(root, installed)
         return installed.split.version
-
-
-def build_indexes(root: Path, sizes: Sequence[int]) -> None:
-    """Build the indexes that are missing, in a process of its own: the encoder is large."""
-    command = [sys.executable, "-m", "cluster.indexing", str(root / "cache")]
-    done = subprocess.run([*command, *map(str, sizes)], check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise ClusterError(f"the index could not be built: {done.stderr.strip()[-2000:]}")
 
 
 def control() -> Any:

@@ -132,7 +132,8 @@ class Slot:
             ledger.close()
         if hash_ not in installed.variants:
             raise NotFoundError(f"variant {hash_!r} of {name} is not in the ledger")
-        return configured(Workflow.model_validate(installed.config), installed.variants[hash_])
+        config = Workflow.model_validate(installed.config_of(hash_))
+        return configured(config, installed.variants[hash_])
 
     async def _vectors(self, texts: Any) -> Any:
         return await self._embed.remote(list(texts))

@@ -11,9 +11,9 @@ import typer
 
 from cluster.dashboard import PORT, study_page
 from cluster.demo.progress import live
-from cluster.demo.story import chunk_sizes
+from cluster.indexing import build_indexes, indexes_of
 from cluster.options import Json, Workspace
-from cluster.session import build_indexes, connect
+from cluster.session import connect
 from engine.config.experiment import load_experiment
 from search.direction import directed
 from search.tuner import tune_experiment
@@ -54,7 +54,7 @@ def tune(
             typer.echo(
                 f"dashboard: {stack.enter_context(study_page(root, dashboard_port))}", err=True
             )
-        build_indexes(root, chunk_sizes(loaded))
+        build_indexes(root, indexes_of(loaded))
         stack.enter_context(live(root, loaded.experiment.experiment, quiet=as_json))
         outcome = tune_experiment(root, loaded, resume=resume)
     if as_json:

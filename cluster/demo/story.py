@@ -20,10 +20,10 @@ from pydantic import BaseModel, ConfigDict
 from cluster.demo.memory import PeakMemory
 from cluster.demo.users import Habits, ask_forced, load_questions
 from cluster.head import Cluster, Profile
-from cluster.session import bring_up, build_indexes, take_down
+from cluster.indexing import build_indexes, indexes_of
+from cluster.session import bring_up, take_down
 from engine.books.store import Store
 from engine.config.experiment import LoadedExperiment, load_experiment
-from engine.config.parameter import ChoiceParameter
 from engine.errors import ClusterError
 from engine.experiment.state import State, WorkflowState
 from engine.experiment.variant import differences
@@ -64,7 +64,7 @@ def tell(
     loaded = _prepared(plan)
     workflow = loaded.workflow.workflow
     say("indexing the corpus")
-    build_indexes(plan.root, chunk_sizes(loaded))
+    build_indexes(plan.root, indexes_of(loaded))
     say(f"starting Ray and Serve ({plan.profile} profile)")
     cluster = bring_up(
         plan.root, loaded.workflow, profile=plan.profile, port=plan.port, dashboard=False
@@ -96,15 +96,6 @@ def tell(
     )
     (plan.root / "reports" / "memory.json").write_text(json.dumps(memory.at_peak, indent=2))
     return result | {"report": str(paths.html)}
-
-
-def chunk_sizes(loaded: LoadedExperiment) -> list[int]:
-    """Every chunk size that the workflow or its space may ask for."""
-    sizes = {loaded.workflow.rag.chunk_chars}
-    parameter = loaded.space.parameters.get("rag.chunk_chars")
-    if isinstance(parameter, ChoiceParameter):
-        sizes |= {int(choice) for choice in parameter.choices}
-    return sorted(sizes)
 
 
 def _prepared(plan: Plan) -> LoadedExperiment:

@@ -10,7 +10,7 @@ from engine.config.problem import Problem, impossible
 
 FALLBACK = "fallback"
 """The intent of what fits no other one."""
-IntentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+IntentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
 class Intent(Frozen):

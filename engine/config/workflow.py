@@ -152,7 +152,8 @@ class Workflow(Frozen):
     conversation_ttl_s: float = Field(1_800.0, gt=0.0)
     """How long a conversation keeps the variant it began with."""
     idempotent: bool = True
-    """No node has effects, so a request may be tried again after a replica died."""
+    """A request may be tried again after a replica died: no node has effects, or the workflow is
+    `durable` and its tools take an idempotency key."""
     holdout: float = Field(0.0, ge=0.0, le=0.2)
     """Of all units, those that keep the installed settings whatever is promoted, to show what the
     promotions are worth together; they serve no experiment."""

@@ -127,7 +127,8 @@ def _installed(state: State, decision: Installed, seq: int) -> State:
     if known is None:
         fresh = WorkflowState(
             name=decision.workflow,
-            config=decision.workflow_config,
+            configs={seq: decision.workflow_config},
+            made_of={baseline.hash: seq},
             baseline=baseline.hash,
             variants={baseline.hash: baseline},
             splits={seq: split},
@@ -136,7 +137,8 @@ def _installed(state: State, decision: Installed, seq: int) -> State:
     require(not known.open_windows, seq, "the workflow has open windows")
     again = known.with_variant(baseline).model_copy(
         update={
-            "config": decision.workflow_config,
+            "configs": {**known.configs, seq: decision.workflow_config},
+            "made_of": {**known.made_of, baseline.hash: seq},
             "baseline": baseline.hash,
             "previous": known.previous if known.baseline == baseline.hash else known.baseline,
             "splits": {**known.splits, seq: split},

@@ -15,8 +15,10 @@ class WorkflowState(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    config: dict[str, JsonValue]
-    """The workflow file as it was installed."""
+    configs: dict[int, dict[str, JsonValue]]
+    """The workflow file as it was installed, each time that it was, by entry."""
+    made_of: dict[str, int]
+    """The installation that each variant is a setting of."""
     baseline: str
     previous: str | None = None
     """The baseline before the present one: what a rollback returns to."""
@@ -26,6 +28,15 @@ class WorkflowState(BaseModel):
     """Every split that was ever decided, by snapshot version."""
     launched: dict[str, int] = {}
     """Trials that each experiment has opened a window for since it last began."""
+
+    @property
+    def config(self) -> dict[str, JsonValue]:
+        """The file that the baseline is a setting of."""
+        return self.config_of(self.baseline)
+
+    def config_of(self, variant: str) -> dict[str, JsonValue]:
+        """The file that a variant is a setting of, which may be an earlier one than the newest."""
+        return self.configs[self.made_of[variant]]
 
     @property
     def split(self) -> Split:
@@ -53,8 +64,10 @@ class WorkflowState(BaseModel):
         return (*earlier, window)
 
     def with_variant(self, variant: Variant) -> "WorkflowState":
-        """The state that knows this variant as well."""
-        return self.model_copy(update={"variants": {**self.variants, variant.hash: variant}})
+        """The state that knows this variant as well, as a setting of the baseline's file."""
+        made_of = {variant.hash: self.made_of[self.baseline], **self.made_of}
+        variants = {**self.variants, variant.hash: variant}
+        return self.model_copy(update={"variants": variants, "made_of": made_of})
 
     def with_window(self, window: Window) -> "WorkflowState":
         """The state with this window added, or put in the place of its former self."""

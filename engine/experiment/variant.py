@@ -7,11 +7,15 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.config.paths import Setting, settings_of, with_settings
+from engine.config.paths import SECTIONS, Setting, settings_of, with_settings
 from engine.config.workflow import Workflow
 
 COPY = "aa.copy"
 """A setting without meaning, which tells copies of one variant apart."""
+REST = "file.rest"
+"""Stands for all of a workflow's file that is no setting, such as its steps and its tools."""
+UNSEEN = ("workflow", "deploy", "holdout", "record_text", "conversation_ttl_s", "idempotent")
+"""What makes no difference to any answer."""
 
 
 class Variant(BaseModel):
@@ -40,12 +44,14 @@ def variant_of(workflow: Workflow, changes: Mapping[str, Setting] | None = None)
     Raises:
         ConfigError: A change names no parameter, or makes the workflow impossible.
     """
-    return Variant.of(settings_of(with_settings(workflow, changes or {})))
+    return Variant.of(
+        {**settings_of(with_settings(workflow, changes or {})), REST: _rest(workflow)}
+    )
 
 
 def configured(workflow: Workflow, variant: Variant) -> Workflow:
     """The workflow with every parameter set as the variant says."""
-    real = {path: value for path, value in variant.settings.items() if path != COPY}
+    real = {path: value for path, value in variant.settings.items() if path not in {COPY, REST}}
     return with_settings(workflow, real)
 
 
@@ -61,3 +67,10 @@ def differences(
     paths = sorted(before.settings.keys() | after.settings.keys())
     pairs = {path: (before.settings.get(path), after.settings.get(path)) for path in paths}
     return {path: pair for path, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _rest(workflow: Workflow) -> str:
+    """A digest of what is neither a setting nor unseen: two files with one hash answer alike."""
+    rest = workflow.model_dump(mode="json", exclude={*SECTIONS, *UNSEEN})
+    canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

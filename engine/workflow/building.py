@@ -21,10 +21,13 @@ from engine.workflow.caching.opening import opened
 from engine.workflow.caching.semantic import SemanticCache
 from engine.workflow.embedding import Embed
 from engine.workflow.fitting import FittedAsker
+from engine.workflow.intents import StepIntents
 from engine.workflow.memo import QueryMemo
 from engine.workflow.model.breaker import Breakers
 from engine.workflow.model.client import Client, Kept
+from engine.workflow.model.fallback import nothing_remembered
 from engine.workflow.model.prices import PriceList, read_prices
+from engine.workflow.model.remembered import LastAnswers
 from engine.workflow.model.transport import upstream
 from engine.workflow.parts import Asker
 from engine.workflow.plan.place import Parts, needed
@@ -80,9 +83,7 @@ async def flow_of(workflow: Workflow, shared: Shared, variant: str = "") -> Flow
         ConfigError: The workflow needs something that is not there.
     """
     asker = asker_of(workflow, shared, variant)
-    graph = workflow.graph
-    reads = graph is None or any(isinstance(step, RetrieveStep) for _, step in steps_in(graph))
-    retriever = await retriever_of(workflow, shared, asker) if reads else None
+    retriever = await retriever_of(workflow, shared, asker) if reads(workflow) else None
     tools = await Toolset.opened(workflow.tools)
     try:
         flow = _flow(workflow, shared, asker, retriever, tools)
@@ -92,6 +93,12 @@ async def flow_of(workflow: Workflow, shared: Shared, variant: str = "") -> Flow
     if workflow.conversations is None:
         return flow
     return RememberingFlow(flow, shared.sessions(workflow.conversations), workflow.workflow)
+
+
+def reads(workflow: Workflow) -> bool:
+    """Whether it answers from a corpus, so that it needs an index."""
+    graph = workflow.graph
+    return graph is None or any(isinstance(step, RetrieveStep) for _, step in steps_in(graph))
 
 
 def _flow(
@@ -112,8 +119,10 @@ def asker_of(workflow: Workflow, shared: Shared, variant: str) -> Asker:
     client = shared.client or upstream(
         shared.endpoints.get(settings.base_url, settings.base_url), shared.api_key
     )
-    kept = Kept(Breakers(workflow.resilience.breaker), shared.prices)
-    asker: Asker = Client(client, settings, workflow.resilience, kept)
+    resilience = workflow.resilience
+    last = LastAnswers() if resilience.fallback.cached else None
+    kept = Kept(Breakers(resilience.breaker), shared.prices, last or nothing_remembered)
+    asker: Asker = Client(client, settings, resilience, kept)
     caching = workflow.caching
     if caching.exact.enabled or caching.semantic.enabled:
         exact = ExactCache(opened(caching), caching.exact)
@@ -125,7 +134,7 @@ def asker_of(workflow: Workflow, shared: Shared, variant: str) -> Asker:
             exact=exact,
             semantic=semantic if caching.semantic.enabled else None,
         )
-    return FittedAsker(asker, workflow.context, settings.name)
+    return FittedAsker(asker, workflow.context, settings.name, last)
 
 
 async def retriever_of(workflow: Workflow, shared: Shared, asker: Asker) -> Retriever:
@@ -155,5 +164,6 @@ def graph_flow(
         tools=lambda names: tools.belt(names, declared=True),
         changes=tools.changes,
         agent=agent,
+        intents=lambda step: StepIntents(step, shared.embed),
     )
     return GraphFlow(workflow, parts, shared.journal if workflow.durable else None, tools)

@@ -7,6 +7,7 @@ from engine.config.context import Context
 from engine.workflow.context.summary import Summaries
 from engine.workflow.context.tokens import Tokens
 from engine.workflow.context.window import Fitted, fitted
+from engine.workflow.model.remembered import LastAnswers
 from engine.workflow.parts import NOTHING, Asker, Offer, OnText, Tier
 from engine.workflow.reply import Message, Reply
 from engine.workflow.run import Run
@@ -15,8 +16,12 @@ from engine.workflow.run import Run
 class FittedAsker:
     """An asker that is never told more than its model can read."""
 
-    def __init__(self, asker: Asker, settings: Context, model: str) -> None:
+    def __init__(
+        self, asker: Asker, settings: Context, model: str, last: LastAnswers | None = None
+    ) -> None:
+        """What the model answers is noted in `last`, where that is wanted."""
         self._asker = asker
+        self._last = last
         self._settings = settings
         self._tokens = Tokens(model, settings.tokenizer)
         self._summaries = Summaries(asker, settings, self._tokens)
@@ -37,7 +42,12 @@ class FittedAsker:
             DeadlineError, BudgetError, StepError: As the asker behind it.
         """
         found = await self._fitted(messages, run)
-        return await self._asker.ask(found, run, node=node, offer=offer, tier=tier, on_text=on_text)
+        reply = await self._asker.ask(
+            found, run, node=node, offer=offer, tier=tier, on_text=on_text
+        )
+        if self._last is not None and not run.degraded:
+            self._last.note(found, reply)
+        return reply
 
     async def _fitted(self, messages: Sequence[Message], run: Run) -> Sequence[Message]:
         if self._is_short(messages):

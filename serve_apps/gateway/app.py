@@ -32,6 +32,7 @@ from serve_apps.gateway.protocol import (
     chat_completion,
     decision_of,
     error_response,
+    failed,
     json_response,
     messages_of,
     native_body,
@@ -178,8 +179,7 @@ class Gateway:
             "x-trimtab-overhead-ms": f"{overhead_s * 1e3:.2f}",
         }
         if answer["status"] != "ok":
-            status = 504 if answer["status"] == "timeout" else 502
-            return error_response(status, answer["error"], answer["message"], headers)
+            return failed(answer, headers)
         if answer["degraded"]:
             headers["x-trimtab-degraded"] = ",".join(answer["degraded"])
         if native:
@@ -201,8 +201,7 @@ class Gateway:
         slot = self._traffic.baseline_slot(name)
         answer = await self._dispatcher.decide(slot, question, decision_of(said))
         if answer["status"] != "ok":
-            status = 504 if answer["status"] == "timeout" else 502
-            return error_response(status, answer["error"], answer["message"])
+            return failed(answer)
         return json_response(native_body(answer), 202 if answer["questions"] else 200)
 
     async def _answered(self, route: Route, asked: Json) -> Json:

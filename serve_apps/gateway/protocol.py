@@ -41,6 +41,14 @@ def error_response(
     return json_response({"error": error | {"param": None}}, status, headers)
 
 
+def failed(answer: Json, headers: Mapping[str, str] | None = None) -> Response:
+    """What a request failed with; an input that the workflow can't take is the client's fault."""
+    if answer["error"] == "ConfigError":
+        return error_response(400, "invalid_request", answer["message"], headers)
+    status = 504 if answer["status"] == "timeout" else 502
+    return error_response(status, answer["error"], answer["message"], headers)
+
+
 def parsed(body: bytes) -> Json:
     """The JSON object in a request's body.
 

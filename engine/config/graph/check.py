@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from engine.config.graph.kinds import fits, is_list
 from engine.config.graph.nested import AnyStep, Graph, GraphStep, LoopStep, MapStep
 from engine.config.graph.reading import Known, MisreadError, Read, in_condition, kind_of
-from engine.config.graph.steps import CallStep, FirstStep, PersonStep, ToolStep
+from engine.config.graph.steps import CallStep, FirstStep, IntentStep, PersonStep, ToolStep
 from engine.config.problem import Problem, Where, did_you_mean, listed
 
 RESERVED = ("input", "self")
@@ -108,6 +108,11 @@ def _kind_problems(step: AnyStep, known: Known) -> Iterator[Problem]:
             for both in sorted({*step.arguments} & {*step.constants}):
                 why = "given twice: here and under `arguments`; keep one"
                 yield Problem(("constants", both), why, True)
+        case IntentStep() if not {**step.keywords, **step.examples}:
+            yield Problem(("keywords",), "got neither keywords nor examples; write some")
+        case IntentStep() if len(step.examples) == 1:
+            why = "got examples of one intent, which tell nothing apart; write some for another"
+            yield Problem(("examples",), why)
         case PersonStep() if not step.options:
             yield Problem(("options",), "got none; name approve, reject or answer")
         case _:

@@ -85,7 +85,7 @@ class Answer:
             ToolCall(call.id or f"call_{place}", call.name, call.arguments)
             for place, call in sorted(self.calls.items())
         )
-        return Reply(self.text, calls, self.usage, self.model or self.asked)
+        return Reply(self.text, calls, self.usage, self.model or self.asked, self.finish)
 
     def _head(self, body: ChatCompletion | ChatCompletionChunk) -> Any:  # noqa: ANN401
         self.model = self.model or _text(body.model)

@@ -368,3 +368,14 @@ def test_an_unlawful_line_in_the_middle_stops_the_replay_there():
 
     with pytest.raises(LedgerCorruptError, match="entry 3"):
         fold(entries)
+
+
+def test_a_variant_stays_a_setting_of_the_file_that_it_was_made_of():
+    first = installed().model_copy(update={"workflow_config": {"a": 1}})
+    second = installed(baseline=BERT).model_copy(update={"workflow_config": {"b": 2}})
+
+    known = told(first, second).workflow("docs")
+
+    assert (known.baseline, known.previous) == (BERT.hash, BASE.hash)
+    assert known.config == known.config_of(BERT.hash) == {"b": 2}
+    assert known.config_of(BASE.hash) == {"a": 1}

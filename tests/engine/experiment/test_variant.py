@@ -106,3 +106,24 @@ def test_a_variant_never_changes():
 
     with pytest.raises(ValidationError, match="frozen"):
         variant.hash = "other"
+
+
+def test_another_prompt_or_step_makes_another_variant():
+    other = WORKFLOW.model_copy(update={"prompts": {"plain": "Be kind."}})
+    step = {"type": "text", "text": "{{ input.question }}"}
+    graph = {"nodes": {"a": step}, "output": "a.text"}
+    steps = Workflow.model_validate({"workflow": "docs", "graph": graph})
+
+    assert len({variant_of(one).hash for one in (WORKFLOW, other, steps)}) == 3
+
+
+def test_where_a_workflow_runs_is_no_part_of_its_variants():
+    elsewhere = Workflow.model_validate({"workflow": "docs", "deploy": {"slots": 9}})
+
+    assert variant_of(elsewhere) == variant_of(WORKFLOW)
+
+
+def test_a_variant_is_configured_from_the_file_that_it_was_made_of():
+    variant = variant_of(WORKFLOW, {"rag.top_k": 7})
+
+    assert configured(WORKFLOW, variant).rag.top_k == 7

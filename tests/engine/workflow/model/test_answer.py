@@ -52,7 +52,8 @@ def test_an_answer_in_pieces_is_the_answer_in_one(texts, arguments):
 
     calls = (ToolCall("a", "f", "".join(arguments)),)
     assert heard == texts
-    assert answer.reply() == Reply("".join(texts), calls, Usage(None, None, None), "m")
+    usage = Usage(None, None, None)
+    assert answer.reply() == Reply("".join(texts), calls, usage, "m", "tool_calls")
 
 
 @given(bodies)

@@ -1,0 +1,170 @@
+"""What a variant is built of: its stand-ins, its memory, its tools."""
+
+import time
+
+import httpx2
+import numpy as np
+import pytest
+
+from engine.config.workflow import Workflow
+from engine.errors import ConfigError
+from engine.workflow.answer import Asked
+from engine.workflow.building import Shared, flow_of
+from engine.workflow.failure import StepError
+from tests.engine.workflow.endpoint import Endpoint, completion
+
+ASK = {"type": "model", "say": "{{ input.question }}"}
+DOWN = httpx2.Response(503, json={})
+
+
+async def flat(texts):
+    return np.ones((len(texts), 384), dtype=np.float32) / np.sqrt(384.0, dtype=np.float32)
+
+
+def workflow(nodes=None, output="answer.text", **more):
+    graph = {"nodes": nodes or {"answer": ASK}, "output": output}
+    return Workflow.model_validate({"workflow": "w", "graph": graph} | more)
+
+
+@pytest.fixture
+async def built(tmp_path):
+    flows = []
+
+    async def build(settings, endpoint):
+        shared = Shared(tmp_path, flat, {}, "none", endpoint.client())
+        flows.append(await flow_of(settings, shared, "v"))
+        return flows[-1]
+
+    yield build
+    for flow in flows:
+        await flow.close()
+
+
+async def ask(flow, text="Why?", conversation="", **more):
+    messages = [{"role": "user", "content": text}]
+    return await flow.answer(
+        Asked("r", messages, time.monotonic() + 5.0, conversation=conversation, **more)
+    )
+
+
+def fallback(**settings):
+    return {"resilience": {"retry": {"attempts": 1}, "fallback": settings}}
+
+
+async def test_a_faster_model_stands_in_for_one_that_fails(built):
+    endpoint = Endpoint(DOWN, completion("quick"))
+    flow = await built(workflow(**fallback(models=["small"])), endpoint)
+
+    answer = await ask(flow)
+
+    assert (answer.text, answer.degraded) == ("quick", ("faster_model",))
+    assert [each["model"] for each in endpoint.requests] == ["embedded-reader", "small"]
+
+
+async def test_what_was_answered_before_stands_in_when_every_model_fails(built):
+    endpoint = Endpoint(completion("because"), DOWN)
+    flow = await built(workflow(**fallback(cached=True)), endpoint)
+
+    first, again = await ask(flow), await ask(flow)
+    with pytest.raises(StepError):
+        await ask(flow, "Who?")
+
+    assert (first.degraded, again.text, again.degraded) == ((), "because", ("cached",))
+
+
+async def test_the_preset_answer_names_the_request(built):
+    flow = await built(
+        workflow(**fallback(preset="We look into it; your task is {task_id}.")), Endpoint(DOWN)
+    )
+
+    answer = await ask(flow)
+
+    assert (answer.text, answer.degraded) == ("We look into it; your task is r.", ("preset",))
+
+
+async def test_the_very_same_question_is_asked_once_where_that_is_set(built):
+    endpoint = Endpoint(completion("because"))
+    flow = await built(workflow(caching={"exact": {"enabled": True}}), endpoint)
+
+    first, again = await ask(flow), await ask(flow)
+
+    assert (first.text, again.text, again.cache_hit) == ("because", "because", True)
+    assert len(endpoint.requests) == 1
+
+
+async def test_a_conversation_is_remembered(built):
+    endpoint = Endpoint(completion("It is Ann."), completion("Ann."))
+    nodes = {"answer": ASK | {"history": True}}
+    flow = await built(workflow(nodes, conversations={}), endpoint)
+
+    await ask(flow, "My name is Ann.", "c1")
+    await ask(flow, "What is my name?", "c1")
+    await ask(flow, "What is my name?", "c2")
+
+    said = [[message["content"] for message in each["messages"]] for each in endpoint.requests]
+    assert said[1] == ["My name is Ann.", "It is Ann.", "What is my name?"]
+    assert said[2] == ["What is my name?"]
+
+
+async def test_a_long_conversation_is_fitted_into_the_context(built):
+    endpoint = Endpoint(completion("x"))
+    context = {"limit_tokens": 5_000, "reserve_tokens": 4_096}
+    nodes = {"answer": ASK | {"history": True}}
+    flow = await built(workflow(nodes, context=context), endpoint)
+    before = [{"role": "user", "content": f"{n} " + "word " * 200} for n in range(20)]
+
+    messages = [*before, {"role": "user", "content": "the last one"}]
+    answer = await flow.answer(Asked("r", messages, time.monotonic() + 5.0))
+
+    kept = endpoint.requests[0]["messages"]
+    assert kept[-1]["content"] == "the last one"
+    assert 1 < len(kept) < 21
+    assert "context" in [span["node"] for span in answer.spans]
+
+
+@pytest.mark.parametrize(
+    ("tools", "names", "why"),
+    [
+        ({}, ["nothing"], "there is no tool 'nothing'"),
+        ({"functions": {"pay": "engine.testing.shop:pay"}}, ["pay"], "add shop.write to"),
+        ({"functions": {"pay": "engine.testing.shop:gone"}}, ["pay"], "can't be found"),
+        ({"functions": {"pay": "engine.testing.shop:valid"}}, ["pay"], "put `@tool"),
+        ({"functions": {"buy": "engine.testing.shop:pay"}}, ["buy"], "calls itself 'pay'"),
+        ({"databases": [{"name": "x", "path": "x.db", "tables": ["t"]}]}, ["ask_x"], "x.db"),
+    ],
+)
+async def test_a_variant_that_lacks_a_tool_is_refused(built, tools, names, why):
+    agent = {"type": "agent", "say": "{{ input.question }}", "tools": names}
+
+    with pytest.raises(ConfigError, match=why):
+        await built(workflow({"answer": agent}, tools=tools), Endpoint(completion("x")))
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"question": 3}, "`question`: got 3; give text"),
+        ({}, "`question` is missing; give text"),
+        ({"question": "x", "quest": "y"}, "there is no input `quest`; did you mean `question`?"),
+    ],
+)
+async def test_inputs_that_the_graph_does_not_take_are_refused(built, given, why):
+    flow = await built(workflow(), Endpoint(completion("x")))
+
+    with pytest.raises(ConfigError) as refused:
+        await ask(flow, given=given)
+    assert why in str(refused.value)
+
+
+async def test_a_text_that_stands_for_several_inputs_is_read_as_json(built):
+    nodes = {"answer": ASK | {"say": "{{ input.name }} {{ input.age }}"}}
+    given = {"name": "text", "age": "integer"}
+    graph = {"input": given, "nodes": nodes, "output": "answer.text"}
+    endpoint = Endpoint(completion("x"))
+    flow = await built(Workflow.model_validate({"workflow": "w", "graph": graph}), endpoint)
+
+    await ask(flow, '{"name": "Ann", "age": 7}')
+
+    assert endpoint.requests[0]["messages"][-1]["content"] == "Ann 7"
+    with pytest.raises(ConfigError, match="send them as a JSON object"):
+        await ask(flow, "Ann, seven")
