@@ -1,6 +1,6 @@
 """Turns texts into vectors for every slot, so that the encoder is in memory once."""
 
-import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -8,39 +8,39 @@ import numpy as np
 import numpy.typing as npt
 from ray import serve
 
-from engine.workflow.embedding import MiniLm
+from engine.workflow.embeddings.batcher import Batcher
+from engine.workflow.embeddings.minilm import Encoder
 
 REMEMBERED = 8_192
 
+log = logging.getLogger("ray.serve")
+
 
 class Embedder:
-    """One encoder behind a lock: a CPU gains nothing from two encodings at once.
+    """One encoder behind a batcher, which finds its best batch size before it takes requests.
 
     It remembers vectors by text. A vector depends on nothing else, so what one variant asked for
     may serve another: without that, every newly seated variant would look slow at first.
     """
 
-    def __init__(self) -> None:
-        self._encoder = MiniLm(threads=1)
-        self._turn = asyncio.Lock()
+    async def __init__(self) -> None:  # type: ignore[misc]
+        # Serve awaits a constructor, whatever the type checker says.
+        self._batcher = Batcher(Encoder(threads=1).encode)
+        rates = await self._batcher.warm_up()
+        log.info("batches of %d texts, by %s", self._batcher.size, rates)
         self._known: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
 
     async def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit-norm vectors, one row a text."""
-        if not all(text in self._known for text in texts):
-            async with self._turn:
-                await self._learn([text for text in texts if text not in self._known])
+        known = {text: self._known[text] for text in texts if text in self._known}
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            known |= zip(new, await self._batcher(new), strict=True)
         for text in texts:
+            self._known[text] = known[text]
             self._known.move_to_end(text)
-        vectors = np.stack([self._known[text] for text in texts])
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        return vectors
-
-    async def _learn(self, texts: Sequence[str]) -> None:
-        if texts:
-            vectors = await asyncio.to_thread(self._encoder.encode, texts)
-            self._known |= zip(texts, vectors, strict=True)
+        return np.stack([known[text] for text in texts])
 
 
 def embedder_app() -> serve.Application:
