@@ -29,8 +29,8 @@ USUAL, FASTER = "gpt-4o", "gpt-4o-mini"
 PATIENCE_S = 180.0
 DEADLINE_S = 30.0
 TURNS = 6
-# The default, five failures within a minute, suits a few requests a minute. Of the thousands of
-# calls here one in seven fails while the endpoint still works for the other six.
+# Of the thousands of calls here one in seven fails, while the endpoint works for the other six: a
+# breaker that counts a few failures a minute would be open all the time.
 BREAKER = Breaker(failures=500, window_s=10.0, open_s=5.0)
 
 
@@ -83,10 +83,10 @@ def naive(client: AsyncOpenAI) -> Work:
     return work
 
 
-def resilient(client: AsyncOpenAI) -> Work:
+def resilient(client: AsyncOpenAI, breaker: Breaker) -> Work:
     """The engine's agent with its defaults, a faster model, and last a preset answer."""
     resilience = Resilience(
-        breaker=BREAKER,
+        breaker=breaker,
         fallback=Fallback(models=(FASTER,), preset="Not answered; ask again for {task_id}."),
     )
     kept = Kept(Breakers(resilience.breaker), read_prices(PRICES))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from cluster.bench.rows import Row, compared, judged
 from cluster.bench.runtime.timing import spread
-from engine.workflow.embedding import MiniLm
 from engine.workflow.embeddings.batcher import Batcher
+from engine.workflow.embeddings.minilm import Encoder
 from engine.workflow.embeddings.sweep import Encode, best
 
 CALLERS = 64
@@ -17,7 +17,7 @@ TEXT = "how do i sort a list of names by their length in python without a loop"
 
 def measure(*, quick: bool) -> list[Row]:
     """Of the encoder that is served."""
-    return asyncio.run(_measured(MiniLm().encode, rounds=6 if quick else 15))
+    return asyncio.run(_measured(Encoder().encode, rounds=6 if quick else 15))
 
 
 async def _measured(encode: Encode, rounds: int) -> list[Row]:

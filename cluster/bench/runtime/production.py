@@ -7,8 +7,17 @@ import numpy as np
 from openai import AsyncOpenAI
 
 from cluster.bench.rows import Row, compared, judged
-from cluster.bench.runtime.agents import DEADLINE_S, PATIENCE_S, Done, Work, naive, resilient
+from cluster.bench.runtime.agents import (
+    BREAKER,
+    DEADLINE_S,
+    PATIENCE_S,
+    Done,
+    Work,
+    naive,
+    resilient,
+)
 from cluster.bench.runtime.orders import FAULTS, LATENCY_S, ORDERS, Order, bad_day
+from engine.config.model import Breaker
 from engine.stats.proportion import wilson
 from engine.testing.faults.launch import fault_model
 from engine.workflow.model.transport import upstream
@@ -18,7 +27,7 @@ AT_ONCE = 100
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """Both at the same time, each against its own server with the same script and seed."""
+    """All at the same time, each against its own server with the same script and seed."""
     return asyncio.run(_measured(300 if quick else 1_000))
 
 
@@ -26,16 +35,19 @@ async def _measured(count: int) -> list[Row]:
     async with (
         fault_model(bad_day(), SEED) as first,
         fault_model(bad_day(), SEED) as second,
+        fault_model(bad_day(), SEED) as third,
         AsyncOpenAI(
             base_url=first.base_url, api_key="none", max_retries=0, timeout=PATIENCE_S
         ) as bare,
         upstream(second.base_url, "none") as opened,
+        upstream(third.base_url, "none") as guarded,
         asyncio.TaskGroup() as group,
     ):
         theirs = group.create_task(_all(naive(bare), count))
-        ours = group.create_task(_all(resilient(opened), count))
-        await asyncio.wait([theirs, ours])
-    return rows(ours.result(), theirs.result())
+        ours = group.create_task(_all(resilient(opened, BREAKER), count))
+        default = group.create_task(_all(resilient(guarded, Breaker()), count))
+        await asyncio.wait([theirs, ours, default])
+    return [*rows(ours.result(), theirs.result()), _by_default(default.result())]
 
 
 async def _all(work: Work, count: int) -> list[Done]:
@@ -73,7 +85,16 @@ def rows(ours: Sequence[Done], theirs: Sequence[Done]) -> list[Row]:
     ]
 
 
-def _share(id_: str, what: str, hits: Sequence[bool], goal: str) -> Row:
+def _by_default(done: Sequence[Done]) -> Row:
+    usual = Breaker()
+    what = (
+        f"answered right with the default breaker ({usual.failures} failures in "
+        f"{usual.window_s:g} s) instead of {BREAKER.failures} in {BREAKER.window_s:g} s"
+    )
+    return _share("production-default-breaker", what, [each.right for each in done])
+
+
+def _share(id_: str, what: str, hits: Sequence[bool], goal: str | None = None) -> Row:
     if not hits:
         return judged(_row(id_, what, None, "of 0", goal))
     interval = wilson(sum(hits), len(hits))
@@ -81,5 +102,5 @@ def _share(id_: str, what: str, hits: Sequence[bool], goal: str) -> Row:
     return judged(row.model_copy(update={"low": interval.low, "high": interval.high}))
 
 
-def _row(id_: str, what: str, value: float | None, unit: str, goal: str) -> Row:
+def _row(id_: str, what: str, value: float | None, unit: str, goal: str | None) -> Row:
     return Row(id=id_, what=what, value=value, unit=unit, goal=goal)

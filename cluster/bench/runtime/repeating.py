@@ -21,7 +21,8 @@ from engine.workflow.caching.asker import CachedAsker
 from engine.workflow.caching.exact import ExactCache
 from engine.workflow.caching.memory import MemoryStore
 from engine.workflow.caching.semantic import SemanticCache
-from engine.workflow.embedding import Embed, FloatArray, MiniLm
+from engine.workflow.embedding import Embed, FloatArray
+from engine.workflow.embeddings.minilm import Encoder
 from engine.workflow.model.breaker import Breakers
 from engine.workflow.model.client import Client, Kept
 from engine.workflow.model.prices import read_prices
@@ -31,7 +32,6 @@ from engine.workflow.run import Run
 from engine.workflow.spans import Timeline
 
 SEED = 12
-REQUESTS = 2_000
 USUAL, CHEAP = "gpt-4o", "gpt-4o-mini"
 SYSTEM = "Answer questions about the product from its handbook."
 
@@ -50,14 +50,14 @@ class Spent:
 
 def measure(*, quick: bool) -> list[Row]:
     """The same requests three times: with nothing, with caches, with caches and tiers."""
-    return asyncio.run(_measured(REQUESTS // 2 if quick else REQUESTS))
+    return asyncio.run(_measured(600 if quick else 2_000))
 
 
 async def _measured(count: int) -> list[Row]:
     rng = np.random.default_rng(SEED)
     known = questions(rng)
     requests = asked(known, count, rng)
-    encoder = await asyncio.to_thread(MiniLm)
+    encoder = await asyncio.to_thread(Encoder)
 
     async def embed(texts: Sequence[str]) -> FloatArray:
         return await asyncio.to_thread(encoder.encode, texts)

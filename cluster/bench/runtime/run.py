@@ -2,6 +2,7 @@
 
 import importlib
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
@@ -19,6 +20,7 @@ PARTS = (
     "embedder",
     "production",
     "repeating",
+    "ablation",
 )
 """Modules of this package, each with a `measure` that gives its rows."""
 
@@ -37,7 +39,7 @@ def parts(only: Sequence[str]) -> list[str]:
 
 def rows(only: Sequence[str], *, quick: bool, told: Callable[[str], None]) -> list[Row]:
     """The rows of these parts; `told` hears each part's name before it begins."""
-    found: list[Row] = []
+    found = [load()]
     # What one part imported and allocated would be in the next one's time and memory.
     alone = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=alone, max_tasks_per_child=1) as processes:
@@ -45,6 +47,12 @@ def rows(only: Sequence[str], *, quick: bool, told: Callable[[str], None]) -> li
             told(name)
             found += processes.submit(measured, name, quick=quick).result()
     return found
+
+
+def load() -> Row:
+    """How busy the machine is already; where that is much, the times say little."""
+    what = "processes that waited for a core in the last minute, a core"
+    return Row(id="load", what=what, value=os.getloadavg()[0] / (os.cpu_count() or 1), unit="")
 
 
 def measured(part: str, *, quick: bool) -> list[Row]:
