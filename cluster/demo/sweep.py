@@ -57,10 +57,19 @@ class Encoder:
         return np.stack([self._known[text] for text in texts])
 
 
+SCHEMA = {
+    "variant": pl.String,
+    "unit": pl.String,
+    "score": pl.Float64,
+    "latency_s": pl.Float64,
+    "tokens": pl.Float64,
+}
+
+
 async def outcomes(
     workflows: Sequence[Workflow], questions: Sequence[Question], seed: int, *, cache: Path
 ) -> pl.DataFrame:
-    """One row for every workflow and question: variant, unit (the question's id), score, latency_s.
+    """One row for each workflow and question: variant, unit (its id), score, latency_s, tokens.
 
     Every question goes to all variants in a random order, so that a slow moment of the machine
     favours none; vectors are computed before, since they are the same for all.
@@ -83,8 +92,7 @@ async def outcomes(
             for question in questions
             for variant in order.sample(list(flows), len(flows))
         ]
-    schema = {"variant": pl.String, "unit": pl.String, "score": pl.Float64, "latency_s": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
 async def _flow(workflow: Workflow, client: AsyncOpenAI, encoder: Encoder, cache: Path) -> QaFlow:
@@ -95,12 +103,16 @@ async def _flow(workflow: Workflow, client: AsyncOpenAI, encoder: Encoder, cache
     return QaFlow(workflow, asker, retriever, await Toolset.opened(workflow.tools))
 
 
-async def _outcome(variant: str, flow: QaFlow, question: Question) -> tuple[str, str, float, float]:
+async def _outcome(
+    variant: str, flow: QaFlow, question: Question
+) -> tuple[str, str, float, float, float]:
     started = time.perf_counter()
     messages = [{"role": "user", "content": question["question"]}]
     answer = await flow.answer(Asked("sweep", messages, time.monotonic() + 60.0))
     latency_s = time.perf_counter() - started
-    return variant, str(question["id"]), score(answer.text, question["facts"]), latency_s
+    told = score(answer.text, question["facts"])
+    tokens = float((answer.input_tokens or 0) + (answer.output_tokens or 0))
+    return variant, str(question["id"]), told, latency_s, tokens
 
 
 def effects(
@@ -114,7 +126,7 @@ def effects(
     means = (
         table.with_columns(pl.col("latency_s").log().alias("log_s"))
         .group_by("variant", "unit")
-        .agg(pl.col("score", "log_s").mean())
+        .agg(pl.col("score", "log_s", "tokens").mean())
         .sort("unit")
     )
     by_variant = {str(key[0]): frame for key, frame in means.group_by("variant")}
@@ -131,9 +143,14 @@ def effects(
                 "low": interval.low,
                 "high": interval.high,
                 "latency_ratio": float(np.exp((own["log_s"] - against["log_s"]).to_numpy().mean())),
+                "tokens_ratio": float(own["tokens"].to_numpy().mean() / _mean_tokens(against)),
             }
         )
     return rows
+
+
+def _mean_tokens(table: pl.DataFrame) -> float:
+    return max(float(table["tokens"].to_numpy().mean()), 1.0)
 
 
 def main() -> None:

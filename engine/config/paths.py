@@ -13,7 +13,17 @@ from engine.errors import ConfigError
 Setting = bool | int | float | str | tuple[str, ...]
 """The value of one parameter; a list of texts is one value."""
 
-SECTIONS = ("llm", "rag", "router", "nodes", "graph", "context", "caching", "resilience")
+SECTIONS = (
+    "llm",
+    "rag",
+    "router",
+    "nodes",
+    "graph",
+    "context",
+    "caching",
+    "resilience",
+    "model_choice",
+)
 """What a variant may differ in; the rest of a workflow is where and how it is operated."""
 
 

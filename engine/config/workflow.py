@@ -24,6 +24,7 @@ from engine.config.retrieval import (
     Retrieval,
     Rewriting,
 )
+from engine.config.routing import ModelChoice
 from engine.config.tools import Tools
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -170,6 +171,8 @@ class Workflow(Frozen):
     context: Context = Context()
     caching: Caching = Caching()
     resilience: Resilience = Resilience()
+    model_choice: ModelChoice | None = None
+    """Sends each turn to the tier of `resilience.tiers` that it needs; null asks the usual one."""
     budget: Budget = Budget()
     conversations: Conversations | None = None
     """Keep what was said, so that a client need not send it again; null keeps nothing."""

@@ -19,6 +19,7 @@ from engine.workflow.caching.asker import CachedAsker
 from engine.workflow.caching.exact import ExactCache
 from engine.workflow.caching.opening import opened
 from engine.workflow.caching.semantic import SemanticCache
+from engine.workflow.caching.tools import ToolCache
 from engine.workflow.embedding import Embed
 from engine.workflow.fitting import FittedAsker
 from engine.workflow.intents import StepIntents
@@ -36,9 +37,11 @@ from engine.workflow.qa import QaFlow
 from engine.workflow.remembering import RememberingFlow
 from engine.workflow.retrieval.retriever import Retriever
 from engine.workflow.retrieval.store import load_store
+from engine.workflow.routed import RoutedAsker
 from engine.workflow.served import GraphFlow
 from engine.workflow.sessions.session import Sessions
 from engine.workflow.sessions.sqlite import SqliteSessions
+from engine.workflow.tooling.belt import Belt
 from engine.workflow.toolset import Toolset
 
 PRICES = Path(__file__).parents[2] / "configs" / "prices.yaml"
@@ -84,9 +87,15 @@ async def flow_of(workflow: Workflow, shared: Shared, variant: str = "") -> Flow
     """
     asker = asker_of(workflow, shared, variant)
     retriever = await retriever_of(workflow, shared, asker) if reads(workflow) else None
-    tools = await Toolset.opened(workflow.tools)
+    memory = ToolCache(opened(workflow.caching), f"{workflow.workflow}:{variant}")
+    tools = await Toolset.opened(workflow.tools, memory=memory)
     try:
-        flow = _flow(workflow, shared, asker, retriever, tools)
+        if workflow.graph is None:
+            found = needed(retriever, "a corpus")
+            answering = QaFlow(workflow, asker, found, tools)
+            flow: Flow = answering.behind(cached(answering, workflow, shared, variant))
+        else:
+            flow = graph_flow(workflow, shared, asker, retriever, tools)
     except ConfigError:
         await tools.close()
         raise
@@ -101,18 +110,6 @@ def reads(workflow: Workflow) -> bool:
     return graph is None or any(isinstance(step, RetrieveStep) for _, step in steps_in(graph))
 
 
-def _flow(
-    workflow: Workflow,
-    shared: Shared,
-    asker: Asker,
-    retriever: Retriever | None,
-    tools: Toolset,
-) -> Flow:
-    if workflow.graph is None:
-        return QaFlow(workflow, asker, needed(retriever, "a corpus"), tools)
-    return graph_flow(workflow, shared, asker, retriever, tools)
-
-
 def asker_of(workflow: Workflow, shared: Shared, variant: str) -> Asker:
     """The way to the language model: fitted into its context, remembered, retried."""
     settings = workflow.llm
@@ -123,18 +120,28 @@ def asker_of(workflow: Workflow, shared: Shared, variant: str) -> Asker:
     last = LastAnswers() if resilience.fallback.cached else None
     kept = Kept(Breakers(resilience.breaker), shared.prices, last or nothing_remembered)
     asker: Asker = Client(client, settings, resilience, kept)
-    caching = workflow.caching
-    if caching.exact.enabled or caching.semantic.enabled:
-        exact = ExactCache(opened(caching), caching.exact)
-        semantic = SemanticCache(caching.semantic, shared.embed)
-        asker = CachedAsker(
-            asker,
-            f"{workflow.workflow}:{variant}",
-            settings,
-            exact=exact,
-            semantic=semantic if caching.semantic.enabled else None,
-        )
+    if workflow.model_choice is not None:
+        asker = RoutedAsker(asker, workflow.model_choice, settings.name)
+    if workflow.graph is not None:
+        # Question answering remembers whole answers: with the passages, no prompt is like another.
+        asker = cached(asker, workflow, shared, variant)
     return FittedAsker(asker, workflow.context, settings.name, last)
+
+
+def cached(asker: Asker, workflow: Workflow, shared: Shared, variant: str) -> Asker:
+    """The same asker, behind the caches that the workflow turns on."""
+    caching = workflow.caching
+    if not caching.exact.enabled:
+        return asker
+    return CachedAsker(
+        asker,
+        f"{workflow.workflow}:{variant}",
+        workflow.llm,
+        exact=ExactCache(opened(caching), caching.exact),
+        semantic=SemanticCache(caching.semantic, shared.embed)
+        if caching.semantic.enabled
+        else None,
+    )
 
 
 async def retriever_of(workflow: Workflow, shared: Shared, asker: Asker) -> Retriever:
@@ -152,10 +159,15 @@ def graph_flow(
     tools: Toolset,
 ) -> GraphFlow:
     """A workflow that is a graph of its own."""
+    belts: dict[tuple[str, ...], Belt] = {}
+
+    def belt(step: AgentStep) -> Belt:
+        if step.tools not in belts:
+            belts[step.tools] = tools.belt(step.tools)
+        return belts[step.tools]
 
     def agent(step: AgentStep) -> Agent:
-        belt = tools.belt(step.tools) if step.tools else None
-        return build(step, asker, belt, workflow.prompts)
+        return build(step, asker, belt(step) if step.tools else None, workflow.prompts)
 
     parts = Parts(
         asker=asker,
@@ -164,6 +176,7 @@ def graph_flow(
         tools=lambda names: tools.belt(names, declared=True),
         changes=tools.changes,
         agent=agent,
+        early=lambda step: belt(step).prefetching,
         intents=lambda step: StepIntents(step, shared.embed),
     )
     return GraphFlow(workflow, parts, shared.journal if workflow.durable else None, tools)

@@ -1,6 +1,7 @@
 """Answers questions from a corpus: route, rewrite, find, rerank, answer, review, shorten."""
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 from engine.config.agents import Agent as AgentSettings
 from engine.config.workflow import NodeName, Workflow
@@ -14,14 +15,16 @@ from engine.workflow.agents.summary import Summary
 from engine.workflow.answer import Answer, Asked, answered
 from engine.workflow.chunks import Hit
 from engine.workflow.context.compress import shorter
-from engine.workflow.parts import Asker, Toolbelt
-from engine.workflow.reply import Message
+from engine.workflow.parts import NOTHING, Asker, Offer, OnText, Tier, Toolbelt
+from engine.workflow.reply import Message, Reply, Usage
 from engine.workflow.retrieval.retriever import Retriever
 from engine.workflow.router import route
 from engine.workflow.run import Run
 from engine.workflow.spans import Timeline
 from engine.workflow.toolset import Toolset
 
+NOTHING_USED = Usage(0, 0, 0.0)
+"""Of a whole answer: what its turns took is charged by themselves."""
 HISTORY = 6
 """Earlier messages of the conversation that the language model gets to see."""
 TOOLS = ("calculator",)
@@ -39,11 +42,17 @@ class QaFlow:
         self._asker = asker
         self._retriever = retriever
         self._tools = tools
+        self._front: Asker = self
         self._agents = _agents(workflow, asker, tools.belt(TOOLS))
 
     async def close(self) -> None:
         """Close the tools."""
         await self._tools.close()
+
+    def behind(self, asker: Asker) -> Self:
+        """The same, with whole answers asked of this asker, which may remember them."""
+        self._front = asker
+        return self
 
     async def answer(self, asked: Asked) -> Answer:
         """Answer the conversation's last message.
@@ -53,19 +62,39 @@ class QaFlow:
             DeadlineError: The time ran out.
             StepError: The language model failed, and nothing could stand in for it.
         """
-        question = asked_text(asked.messages)
+        asked_text(asked.messages)
         run = Run(
             asked.id, asked.deadline, Timeline(asked.spans), self._workflow.budget, asked.emit
         )
+        reply = await self._front.ask(asked.messages, run, node="answer_cache")
+        return answered(reply.text, run, asked.spans)
+
+    async def ask(
+        self,
+        messages: Sequence[Message],
+        run: Run,
+        *,
+        node: str,
+        offer: Offer = NOTHING,
+        tier: Tier = "usual",
+        on_text: OnText | None = None,
+    ) -> Reply:
+        """The whole way to an answer, as one turn that a cache may stand before.
+
+        Raises:
+            DeadlineError, StepError: As `answer`.
+        """
+        question = asked_text(messages)
         with run.timeline.span("router") as span:
             agent = route(question, self._workflow.router, self._workflow.nodes)
             span.update(chosen=agent, kind="route")
-        hits = await self._retriever.found(asked.messages, run)
-        prompt = await self._prompt(asked.messages, question, hits, run)
+        hits = await self._retriever.found(messages, run)
+        prompt = await self._prompt(messages, question, hits, run)
         with run.timeline.span(agent) as span:
             span["kind"] = "agent"
             outcome = await self._agents[agent].run(prompt, run)
-        return answered(outcome.text, run, asked.spans)
+        whole = outcome.status == "answered" and not run.degraded
+        return Reply(outcome.text, (), NOTHING_USED, "", "stop" if whole else None)
 
     async def _prompt(
         self, messages: Sequence[Message], question: str, hits: Sequence[Hit], run: Run

@@ -14,7 +14,7 @@ from engine.workflow.model.breaker import Breakers
 from engine.workflow.run import Run
 from engine.workflow.tooling.belt import Belt
 from engine.workflow.tooling.builtin.plain import Find
-from engine.workflow.tooling.parts import Approve, Guard, Parts
+from engine.workflow.tooling.parts import Approve, Guard, Memory, Parts
 from engine.workflow.tooling.registry import Registry
 from engine.workflow.tooling.stock import stocked
 from engine.workflow.tooling.substitutes import utc_clock
@@ -31,22 +31,25 @@ class Toolset:
     opened it.
     """
 
-    def __init__(self, settings: config.Tools) -> None:
+    def __init__(self, settings: config.Tools, memory: Memory | None = None) -> None:
         granted = (*settings.scopes, *HARMLESS)
         self._settings = settings.model_copy(update={"scopes": granted})
+        self._memory = memory
         self._registry = Registry()
         self._guard = guard_of(Breakers(Breaker()))
         self._done = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
     @classmethod
-    async def opened(cls, settings: config.Tools, find: Find | None = None) -> Self:
-        """Open every tool that the settings name.
+    async def opened(
+        cls, settings: config.Tools, find: Find | None = None, *, memory: Memory | None = None
+    ) -> Self:
+        """Open every tool that the settings name; `memory` keeps results, where a tool says so.
 
         Raises:
             ConfigError: A tool is missing, or what it needs is.
         """
-        made = cls(settings)
+        made = cls(settings, memory)
         ready: asyncio.Future[Registry] = asyncio.get_running_loop().create_future()
         made._keeping = asyncio.create_task(made._keep(find, ready))
         made._registry = await ready
@@ -76,7 +79,12 @@ class Toolset:
         }
         settings = self._settings.model_copy(update={"prefetch": likely, "settings": {}})
         approve: Approve | None = _declared if declared else None
-        parts = Parts(approve=approve, guard=self._guard, substitutes=(utc_clock("clock"),))
+        parts = Parts(
+            approve=approve,
+            guard=self._guard,
+            memory=self._memory,
+            substitutes=(utc_clock("clock"),),
+        )
         return Belt(Registry(offered.values()), settings, parts)
 
     def changes(self, name: str) -> bool:

@@ -104,6 +104,8 @@ class AgentStep(Agent, Step):
     system: str = ""
     say: Template
     tools: tuple[str, ...] = ()
+    intent: Ref | None = None
+    """What is wanted, for `tools.prefetch`: the reads that are likely then begin at once."""
     history: bool = False
     stream: bool = False
 
@@ -113,6 +115,8 @@ class AgentStep(Agent, Step):
 
     def _reads(self) -> Iterator[Read]:
         yield from in_template(self.say, "say")
+        if self.intent is not None:
+            yield Read(("intent",), self.intent, "text")
 
 
 class RetrieveStep(Step):

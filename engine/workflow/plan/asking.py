@@ -1,6 +1,7 @@
 """Steps that ask a language model, alone or as an agent."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 from engine.config.graph.steps import AgentStep, ModelStep
@@ -39,10 +40,17 @@ def agent_act(name: str, step: AgentStep, parts: Parts) -> Act:
     """Let an agent answer."""
     agent = needed(parts.agent, "agents")(step)
     messages = _messages(step, parts.prompts)
+    intent = taken(step.intent) if step.intent is not None else None
+    early = needed(parts.early, "tools that read ahead")(step) if intent is not None else None
 
     async def act(values: Values, place: Place) -> dict[str, Any]:
         heard = _heard(name, place) if step.stream else None
-        outcome = await agent.run(messages(values, place), place.run, on_text=heard)
+        asked = messages(values, place)
+        async with AsyncExitStack() as stack:
+            if intent is not None and early is not None:
+                question = str(asked[-1]["content"])
+                await stack.enter_async_context(early(str(intent(values)), question, place.run))
+            outcome = await agent.run(asked, place.run, on_text=heard)
         return {"text": outcome.text, "status": outcome.status, "steps": outcome.steps}
 
     return act

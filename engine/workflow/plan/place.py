@@ -1,6 +1,7 @@
 """Where a step stands: in which request, under which name, with which parts at hand."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -43,6 +44,10 @@ class Agent(Protocol):
         ...
 
 
+Early = Callable[[str, str, Run], AbstractAsyncContextManager[None]]
+"""Reads ahead for an intent and a question, for as long as the block lasts."""
+
+
 class Intents(Protocol):
     """Tells what a text wants."""
 
@@ -71,6 +76,8 @@ class Parts:
     changes: Callable[[str], bool] = lambda tool: True
     """Whether a tool changes something outside; what isn't known is taken to."""
     agent: Callable[[AgentStep], Agent] | None = None
+    early: Callable[[AgentStep], Early] | None = None
+    """What starts an agent's likely reads."""
     intents: Callable[[IntentStep], Intents] | None = None
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     """Python functions by the name that a `call` step gives, before any import is tried."""

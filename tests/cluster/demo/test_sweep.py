@@ -4,7 +4,7 @@ import pytest
 
 from cluster.demo.changes import random_changes, single_changes
 from cluster.demo.files import EXPERIMENT
-from cluster.demo.sweep import effects
+from cluster.demo.sweep import SCHEMA, effects
 from engine.config.experiment import load_experiment
 from engine.config.paths import settings_of, with_settings
 
@@ -31,9 +31,10 @@ def test_random_draws_are_possible_and_never_forbidden():
 
 
 def test_an_effect_is_the_paired_difference_over_questions():
-    rows = [("base", "q1", 0.0, 1.0), ("base", "q2", 1.0, 4.0), ("new", "q1", 1.0, 2.0)]
-    rows += [("new", "q2", 1.0, 8.0), ("base", "q3", 0.0, 1.0), ("new", "q3", 1.0, 2.0)]
-    table = pl.DataFrame(rows * 2, ["variant", "unit", "score", "latency_s"], orient="row")
+    rows = [("base", "q1", 0.0, 1.0, 9.0), ("base", "q2", 1.0, 4.0, 9.0)]
+    rows += [("new", "q1", 1.0, 2.0, 3.0), ("new", "q2", 1.0, 8.0, 3.0)]
+    rows += [("base", "q3", 0.0, 1.0, 9.0), ("new", "q3", 1.0, 2.0, 3.0)]
+    table = pl.DataFrame(rows * 2, SCHEMA, orient="row")
 
     baseline, new = effects(table, "base", {"base": {}, "new": {"llm.prompt": "terse"}})
 
@@ -41,3 +42,4 @@ def test_an_effect_is_the_paired_difference_over_questions():
     assert new["effect"] == pytest.approx(2 / 3)
     assert new["low"] < new["effect"] < new["high"]
     assert new["latency_ratio"] == pytest.approx(2.0)
+    assert new["tokens_ratio"] == pytest.approx(1 / 3)

@@ -1,5 +1,6 @@
 """What a variant is built of: its stand-ins, its memory, its tools."""
 
+import asyncio
 import time
 
 import httpx2
@@ -168,3 +169,78 @@ async def test_a_text_that_stands_for_several_inputs_is_read_as_json(built):
     assert endpoint.requests[0]["messages"][-1]["content"] == "Ann 7"
     with pytest.raises(ConfigError, match="send them as a JSON object"):
         await ask(flow, "Ann, seven")
+
+
+def asking_status(**step):
+    nodes = {
+        "want": {"type": "intent", "text": "input.question", "keywords": {"order": ["order"]}},
+        "answer": {
+            "type": "agent",
+            "say": "{{ input.question }}",
+            "tools": ["order_status"],
+            "intent": "want.intent",
+        },
+    }
+    nodes["answer"] |= step
+    tools = {
+        "scopes": ["shop.read"],
+        "functions": {"order_status": "engine.testing.shop:order_status"},
+        "prefetch": {"order": [{"tool": "order_status", "arguments": {"order": "A1"}}]},
+    }
+    return workflow(nodes, tools=tools)
+
+
+async def test_a_likely_read_is_made_before_the_model_asks_for_it(built, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRIMTAB_SHOP", str(tmp_path / "shop.db"))
+
+    async def slowly(request):
+        await asyncio.sleep(0.2)
+        call = ("order_status", '{"order": "A1"}')
+        return httpx2.Response(200, json=completion(calls=[call]))
+
+    flow = await built(asking_status(), Endpoint(slowly, completion("On its way.")))
+
+    answer = await ask(flow, "Where is my order?")
+
+    tools = [span for span in answer.spans if span.get("kind") == "tool"]
+    assert answer.text == "On its way."
+    assert [span.get("early", False) for span in tools] == [True, False]
+    assert tools[1]["prefetched"] is True
+
+
+async def test_a_tools_result_is_remembered_where_the_tool_says_so(built, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRIMTAB_SHOP", str(tmp_path / "shop.db"))
+    step = {"type": "tool", "tool": "order_status", "arguments": {"order": "input.question"}}
+    tools = {
+        "scopes": ["shop.read"],
+        "functions": {"order_status": "engine.testing.shop:order_status"},
+        "settings": {"order_status": {"cache_ttl_s": 60}},
+    }
+    flow = await built(workflow({"answer": step}, tools=tools), Endpoint(completion("x")))
+
+    first, again = await ask(flow, "A1"), await ask(flow, "A1")
+
+    assert first.text == again.text == "order A1 is on its way"
+    assert (first.cache_hit, again.cache_hit) == (False, True)
+
+
+async def test_a_simple_question_goes_to_the_cheap_model_where_that_is_set(built):
+    profile = {
+        "context_tokens": 100_000,
+        "input_usd": 1.0,
+        "output_usd": 1.0,
+        "first_text_s": 0.1,
+        "tokens_per_s": 1000.0,
+        "quality": 0.5,
+    }
+    models = {tier: profile | {"tier": tier} for tier in ("cheap", "usual")}
+    endpoint = Endpoint(completion("x"))
+    settings = workflow(model_choice={"models": models}, resilience={"tiers": {"cheap": "small"}})
+    hard = "Compare, step by step, why `a[1:]` and `a[::-1]` differ; then prove that 3 * 7 = 21."
+
+    flow = await built(settings, endpoint)
+    answer = await ask(flow, "Hi")
+    await ask(flow, f"{hard} {hard}")
+
+    assert [each["model"] for each in endpoint.requests] == ["small", "embedded-reader"]
+    assert "complexity" in next(s for s in answer.spans if s["node"] == "model_choice")["reason"]
