@@ -148,7 +148,7 @@ class Workflow(Frozen):
     """One agent workflow: its nodes, their settings, and where it runs."""
 
     workflow: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$", examples=["docs-qa"])
-    timeout_s: float = Field(30.0, gt=0.0)
+    timeout_s: float = Field(300.0, gt=0.0)
     """The deadline of one request, handed down to every call inside it."""
     conversation_ttl_s: float = Field(1_800.0, gt=0.0)
     """How long a conversation keeps the variant it began with."""

@@ -88,7 +88,7 @@ async def flow_of(workflow: Workflow, shared: Shared, variant: str = "") -> Flow
     asker = asker_of(workflow, shared, variant)
     retriever = await retriever_of(workflow, shared, asker) if reads(workflow) else None
     memory = ToolCache(opened(workflow.caching), f"{workflow.workflow}:{variant}")
-    tools = await Toolset.opened(workflow.tools, memory=memory)
+    tools = await Toolset.opened(workflow.tools, memory=memory, asks=workflow.durable)
     try:
         if workflow.graph is None:
             found = needed(retriever, "a corpus")

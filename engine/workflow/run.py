@@ -1,7 +1,7 @@
 """What every step of one request shares: its deadline, its spans, its budget."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,6 +32,11 @@ class Run:
     emit: Emit = unheard
     conversation: str = ""
     """Names the conversation whose state the steps may read and change; empty for none."""
+    decided: Mapping[str, bool] = field(default_factory=dict)
+    """What people allowed or refused of this request so far, by the question's id."""
+    asked: dict[str, str] = field(default_factory=dict, init=False)
+    """What a person has to allow before the request can end, by the question's id."""
+    began: float = field(default_factory=time.monotonic, init=False)
     steps: int = field(default=0, init=False)
     tokens: int = field(default=0, init=False)
     cost_usd: float = field(default=0.0, init=False)
@@ -73,7 +78,8 @@ class Run:
     def level(self) -> Level:
         """Whether the request may go on as planned, or has to save what is left."""
         over = any(used >= self.budget.degrade_at * most for _, used, most in self._used())
-        return "degraded" if over or self.steps >= self.budget.steps - 1 > 0 else "full"
+        late = time.monotonic() - self.began >= self.budget.degrade_at * self.budget.latency_s
+        return "degraded" if over or late or self.steps >= self.budget.steps - 1 > 0 else "full"
 
     def give_up(self, what: str) -> None:
         """Remember that something was given up, once."""

@@ -1,7 +1,9 @@
 """Every tool that one variant's workflow may name, and the belts that are made of them."""
 
 import asyncio
+import hashlib
 import importlib
+import json
 from collections.abc import Iterator, Sequence
 from typing import Self
 
@@ -31,10 +33,13 @@ class Toolset:
     opened it.
     """
 
-    def __init__(self, settings: config.Tools, memory: Memory | None = None) -> None:
+    def __init__(
+        self, settings: config.Tools, memory: Memory | None = None, *, asks: bool = False
+    ) -> None:
         granted = (*settings.scopes, *HARMLESS)
         self._settings = settings.model_copy(update={"scopes": granted})
         self._memory = memory
+        self._asks = asks
         self._registry = Registry()
         self._guard = guard_of(Breakers(Breaker()))
         self._done = asyncio.Event()
@@ -42,14 +47,22 @@ class Toolset:
 
     @classmethod
     async def opened(
-        cls, settings: config.Tools, find: Find | None = None, *, memory: Memory | None = None
+        cls,
+        settings: config.Tools,
+        find: Find | None = None,
+        *,
+        memory: Memory | None = None,
+        asks: bool = False,
     ) -> Self:
-        """Open every tool that the settings name; `memory` keeps results, where a tool says so.
+        """Open every tool that the settings name.
+
+        `memory` keeps results, where a tool says so. With `asks`, calls that need approval wait
+        for a person's; without, they are refused.
 
         Raises:
             ConfigError: A tool is missing, or what it needs is.
         """
-        made = cls(settings, memory)
+        made = cls(settings, memory, asks=asks)
         ready: asyncio.Future[Registry] = asyncio.get_running_loop().create_future()
         made._keeping = asyncio.create_task(made._keep(find, ready))
         made._registry = await ready
@@ -78,7 +91,8 @@ class Toolset:
             for intent, reads in self._settings.prefetch.items()
         }
         settings = self._settings.model_copy(update={"prefetch": likely, "settings": {}})
-        approve: Approve | None = _declared if declared else None
+        asking: Approve | None = _by_a_person if self._asks else None
+        approve = _declared if declared else asking
         parts = Parts(
             approve=approve,
             guard=self._guard,
@@ -116,6 +130,16 @@ def guard_of(breakers: Breakers) -> Guard:
 async def _declared(tool: Tool, arguments: Arguments, run: Run) -> bool:
     """Allows a call that the workflow itself makes: whoever wrote the step decided it."""
     return True
+
+
+async def _by_a_person(tool: Tool, arguments: Arguments, run: Run) -> bool | None:
+    """What a person said of this very call; where nobody has, the request asks when it ends."""
+    told = json.dumps(arguments, sort_keys=True, default=str)
+    digest = hashlib.sha256(told.encode()).hexdigest()[:12]
+    id_ = f"{run.id}:{tool.name}:{digest}"
+    if id_ not in run.decided:
+        run.asked[id_] = f"The model wants to call `{tool.name}` with {told[:500]}. Allow it?"
+    return run.decided.get(id_)
 
 
 def _own(settings: config.Tools) -> Iterator[Tool]:

@@ -1,6 +1,7 @@
 """Steps that ask a language model, alone or as an agent."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Container, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -8,6 +9,8 @@ from engine.config.graph.steps import AgentStep, ModelStep
 from engine.errors import ConfigError
 from engine.workflow.parts import OnText
 from engine.workflow.plan.acts import fields_of
+from engine.workflow.plan.execute import WaitingError
+from engine.workflow.plan.journal import Question
 from engine.workflow.plan.language import rendered, taken
 from engine.workflow.plan.place import Act, Parts, Place, Values, needed
 from engine.workflow.reply import Message
@@ -45,15 +48,27 @@ def agent_act(name: str, step: AgentStep, parts: Parts) -> Act:
 
     async def act(values: Values, place: Place) -> dict[str, Any]:
         heard = _heard(name, place) if step.stream else None
-        asked = messages(values, place)
+        asked, before = messages(values, place), set(place.run.asked)
         async with AsyncExitStack() as stack:
             if intent is not None and early is not None:
                 question = str(asked[-1]["content"])
                 await stack.enter_async_context(early(str(intent(values)), question, place.run))
             outcome = await agent.run(asked, place.run, on_text=heard)
+        if questions := _allowances(name, place, before):
+            raise WaitingError(questions)
         return {"text": outcome.text, "status": outcome.status, "steps": outcome.steps}
 
     return act
+
+
+def _allowances(name: str, place: Place, before: Container[str]) -> list[Question]:
+    """What a person has to allow; the agent begins anew once that is decided."""
+    run, path, now = place.run, f"{place.path}{name}", time.time()
+    return [
+        Question(id_, run.id, path, ask, ("approve", "reject"), now)
+        for id_, ask in run.asked.items()
+        if id_ not in before
+    ]
 
 
 def _messages(

@@ -59,6 +59,7 @@ class Runner:
                 return Ended("done", kept.output)
             if kept.status in {"failed", "undone"}:
                 raise StepError("failed_before", kept.error)
+        run.decided = {id_: one.decision == "approve" for id_, one in kept.decided.items()}
         place = Place(run, self._journal, kept.outputs, kept.decided, history=history)
         try:
             execution = await self._plan.run(given, place)
@@ -76,8 +77,10 @@ class Runner:
             names = ", ".join(one.path for one in questions)
             why = f"{names}: a person has to decide, but nothing keeps the request meanwhile"
             raise StepError("nobody_to_ask", why)
-        await self._journal.waits(run.id, questions)
-        return Ended("waiting", questions=questions)
+        # Two agents may have asked for the very same call.
+        each = tuple({one.id: one for one in questions}.values())
+        await self._journal.waits(run.id, each)
+        return Ended("waiting", questions=each)
 
     async def _take_back(self, place: Place, kept: Kept, error: Exception) -> Ended:
         """Undo every effect, the last one first; what can't be undone waits for a person.

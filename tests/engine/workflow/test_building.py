@@ -7,11 +7,15 @@ import httpx2
 import numpy as np
 import pytest
 
+from engine.config.budget import Budget
 from engine.config.workflow import Workflow
 from engine.errors import ConfigError
+from engine.testing import shop
 from engine.workflow.answer import Asked
 from engine.workflow.building import Shared, flow_of
 from engine.workflow.failure import StepError
+from engine.workflow.plan.journal import Decided
+from engine.workflow.plan.runs import Runs
 from tests.engine.workflow.endpoint import Endpoint, completion
 
 ASK = {"type": "model", "say": "{{ input.question }}"}
@@ -244,3 +248,46 @@ async def test_a_simple_question_goes_to_the_cheap_model_where_that_is_set(built
 
     assert [each["model"] for each in endpoint.requests] == ["small", "embedded-reader"]
     assert "complexity" in next(s for s in answer.spans if s["node"] == "model_choice")["reason"]
+
+
+async def test_an_agents_call_that_needs_approval_waits_for_a_person(built, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRIMTAB_SHOP", str(tmp_path / "shop.db"))
+    agent = {"type": "agent", "say": "{{ input.question }}", "tools": ["release"]}
+    tools = {
+        "scopes": ["shop.write"],
+        "functions": {"release": "engine.testing.shop:release"},
+        "settings": {"release": {"needs_approval": True}},
+    }
+    call = completion(calls=[("release", '{"order": "A1", "idempotency_key": "k"}')])
+    endpoint = Endpoint(call, completion("I can't yet."), call, completion("Released."))
+    flow = await built(workflow({"answer": agent}, tools=tools, durable=True), endpoint)
+    journal = Runs(f"sqlite:///{tmp_path}/requests.db")
+
+    waiting = await ask(flow)
+    nothing_yet = shop.effects(tmp_path / "shop.db")
+    [question] = journal.questions()
+    journal.decide(question.id, Decided("approve", "fine"))
+    ended = await ask(flow)
+    journal.close()
+
+    assert "wants to call `release` with" in waiting.questions[0].ask
+    assert nothing_yet == []
+    assert ended.text == "Released."
+    assert shop.effects(tmp_path / "shop.db") == [("release", "A1")]
+
+
+async def test_a_late_request_saves_what_time_it_can(built):
+    endpoint = Endpoint(completion("x"))
+    settings = workflow(budget={"latency_s": 1e-9}, resilience={"tiers": {"cheap": "small"}})
+
+    await ask(await built(settings, endpoint))
+
+    assert endpoint.requests[0]["model"] == "small"
+
+
+def test_the_production_budget_is_small_unless_it_says_otherwise():
+    small = Budget.model_validate({"preset": "production"})
+    own = Budget.model_validate({"preset": "production", "cost_usd": 0.2})
+
+    assert (small.cost_usd, small.degrade_at, own.cost_usd) == (0.05, 0.5, 0.2)
+    assert (Budget().cost_usd, Budget().steps, Budget().tokens) == (0.5, 15, 50_000)
