@@ -1,6 +1,8 @@
 """What each simple kind of step does."""
 
 import asyncio
+import base64
+import binascii
 import importlib
 import inspect
 import json
@@ -17,13 +19,15 @@ from engine.config.graph.steps import (
     RetrieveStep,
     TextStep,
     ToolStep,
+    TranscribeStep,
 )
 from engine.errors import ConfigError
 from engine.workflow.failure import PersonError, StepError, ToolError
+from engine.workflow.parts import Toolbelt
 from engine.workflow.plan.execute import WaitingError
-from engine.workflow.plan.journal import Question
+from engine.workflow.plan.journal import Question, Undoing
 from engine.workflow.plan.language import rendered, taken
-from engine.workflow.plan.place import Act, Parts, Place, Undoing, Values, needed
+from engine.workflow.plan.place import Act, Parts, Place, Values, needed
 from engine.workflow.reply import ToolCall
 
 WAIT_S = 0.2
@@ -76,6 +80,23 @@ def intent_act(step: IntentStep, parts: Parts) -> Act:
     return act
 
 
+def transcribe_act(step: TranscribeStep, parts: Parts) -> Act:
+    """Write down what is said in a recording."""
+    transcribe, audio = needed(parts.transcribe, "a transcription endpoint"), taken(step.audio)
+
+    async def act(values: Values, place: Place) -> dict[str, Any]:
+        head, _, body = str(audio(values)).partition(";base64,")
+        try:
+            recording = base64.b64decode(body, validate=True) if head.startswith("data:") else b""
+        except binascii.Error:
+            recording = b""
+        if not recording:
+            raise StepError("wrong_type", f"`{step.audio}` is no data URL with a recording")
+        return {"text": await transcribe(recording, place.run, step.model)}
+
+    return act
+
+
 def tool_act(name: str, step: ToolStep, parts: Parts) -> Act:
     """Call a tool with values of the graph."""
     arguments = {one: taken(ref) for one, ref in step.arguments.items()}
@@ -113,14 +134,30 @@ async def tool_called(
     """
     belt = needed(parts.tools, "tools")([tool])
     key = f"{place.run.id}:{path}"
-    schema = belt.schemas()[0]["function"]["parameters"]
-    if "idempotency_key" in schema.get("properties", {}):
+    if _takes_key(belt):
         arguments = {**arguments, "idempotency_key": key}
-    call = ToolCall(key, tool, json.dumps(arguments))
+    try:
+        call = ToolCall(key, tool, json.dumps(arguments, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ToolError("not_json", f"{tool}: the arguments are no JSON: {error}") from error
     text = str((await belt.call([call], place.run))[0]["content"])
     if text.startswith("error:"):
         raise ToolError("tool_failed", f"{tool}: {text.removeprefix('error:').strip()}")
     return text
+
+
+def known_by_key(tool: str, parts: Parts) -> bool:
+    """Whether a tool takes an idempotency key, so that a second call changes nothing more.
+
+    Raises:
+        ConfigError: There is no such tool, or it is not granted.
+    """
+    return _takes_key(needed(parts.tools, "tools")([tool]))
+
+
+def _takes_key(belt: Toolbelt) -> bool:
+    schema = belt.schemas()[0]["function"]["parameters"]
+    return "idempotency_key" in schema.get("properties", {})
 
 
 def call_act(step: CallStep, parts: Parts) -> Act:
@@ -132,14 +169,13 @@ def call_act(step: CallStep, parts: Parts) -> Act:
     function = parts.functions.get(step.call) or _imported(step.call)
     arguments = {one: taken(ref) for one, ref in step.arguments.items()}
     _check_parameters(function, step)
-    is_async = inspect.iscoroutinefunction(function)
 
     async def act(values: Values, place: Place) -> dict[str, Any]:
         given = {one: take(values) for one, take in arguments.items()}
         for left in reversed(range(step.retries + 1)):
             try:
                 result = function(**given)
-                if is_async:
+                if inspect.isawaitable(result):
                     result = await result
             except Exception as error:
                 if not left or not _may_pass(error):
@@ -200,7 +236,8 @@ def _imported(call: str) -> Callable[..., Any]:
     module, _, name = call.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
+        # A module may break in any way while it is imported.
         raise ConfigError(f"`call: {call}` can't be found: {error}") from error
     if not callable(found):
         raise ConfigError(f"`call: {call}` is no function but {type(found).__name__}")
@@ -211,7 +248,7 @@ def _imported(call: str) -> Callable[..., Any]:
 def _check_parameters(function: Callable[..., Any], step: CallStep) -> None:
     try:
         inspect.signature(function).bind(**dict.fromkeys(step.arguments))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"`call: {step.call}` can't be called like this: {error}") from error
 
 

@@ -15,6 +15,7 @@ from engine.config.graph.steps import (
     RetrieveStep,
     TextStep,
     ToolStep,
+    TranscribeStep,
 )
 from engine.errors import ConfigError, DeadlineError
 from engine.workflow.failure import StepError
@@ -22,10 +23,12 @@ from engine.workflow.plan.acts import (
     call_act,
     first_act,
     intent_act,
+    known_by_key,
     person_act,
     retrieve_act,
     text_act,
     tool_act,
+    transcribe_act,
     undo_of,
 )
 from engine.workflow.plan.asking import agent_act, model_act
@@ -34,7 +37,7 @@ from engine.workflow.plan.journal import Question
 from engine.workflow.plan.language import holds, taken
 from engine.workflow.plan.place import Act, Parts, Place, Values
 
-PAID = ("model", "agent", "tool", "call", "person")
+PAID = ("model", "agent", "tool", "call", "person", "transcribe")
 """Kinds whose outputs are kept: doing them again would cost, or change something twice."""
 
 
@@ -81,8 +84,16 @@ def _task(name: str, step: AnyStep, graph: Graph, parts: Parts, places: dict[str
         gives_text="text" in step.gives({}),
         lasting=step.type in PAID,
         effect=_has_effect(step, parts),
+        known_by_key=isinstance(step, ToolStep) and _known_by_key(step, parts),
         undo=undo_of(name, step) if isinstance(step, ToolStep) else None,
     )
+
+
+def _known_by_key(step: ToolStep, parts: Parts) -> bool:
+    if step.undo is not None:
+        # Asked for now, so that a request doesn't find out when it has something to take back.
+        known_by_key(step.undo.tool, parts)
+    return known_by_key(step.tool, parts)
 
 
 def _has_effect(step: AnyStep, parts: Parts) -> bool:
@@ -91,7 +102,7 @@ def _has_effect(step: AnyStep, parts: Parts) -> bool:
     return isinstance(step, CallStep) and step.effect == "write"
 
 
-def _act(name: str, step: AnyStep, parts: Parts) -> Act:  # noqa: C901 - one line a kind
+def _act(name: str, step: AnyStep, parts: Parts) -> Act:  # noqa: C901, PLR0912 - one line a kind
     match step:
         case ModelStep():
             return model_act(name, step, parts)
@@ -107,6 +118,8 @@ def _act(name: str, step: AnyStep, parts: Parts) -> Act:  # noqa: C901 - one lin
             return call_act(step, parts)
         case TextStep():
             return text_act(step)
+        case TranscribeStep():
+            return transcribe_act(step, parts)
         case FirstStep():
             return first_act(step)
         case PersonStep():

@@ -1,19 +1,24 @@
 """The order of a graph's steps, found while they run: no step waits for one it doesn't read."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.errors import DeadlineError
 from engine.workflow.failure import PersonError, StepError
-from engine.workflow.plan.journal import Question
-from engine.workflow.plan.place import Act, Place, Undoing, Values
+from engine.workflow.plan.journal import Decided, Question, Undoing
+from engine.workflow.plan.place import Act, Place, Values
+
+T = TypeVar("T")
 
 
 class WaitingError(Exception):
     """A person has to decide before the request can go on; nothing has failed."""
+
+    code = "waiting"
 
     def __init__(self, questions: Sequence[Question]) -> None:
         super().__init__(", ".join(one.path for one in questions))
@@ -42,6 +47,8 @@ class Task:
     """Its outputs are written to the journal: they were paid for, or changed something."""
     effect: bool = False
     """It changes something outside: once begun it is brought to its end."""
+    known_by_key: bool = False
+    """Done again it changes nothing more: the other side knows it by its key."""
     undo: Callable[[Values], Undoing] | None = None
     """What takes its effect back, from the values at its end."""
 
@@ -129,7 +136,7 @@ class Plan:
         place = execution.place
         path = place.path + task.name
         if path in place.kept:
-            self._ended(execution, task, place.kept[path], path)
+            values[task.name] = place.kept[path]
             return True
         try:
             outputs = await (_helped if task.on_error == "person" else _acted)(
@@ -146,28 +153,24 @@ class Plan:
                 skipped.add(index)
                 return True
             outputs = {"text": task.instead}
-        self._ended(execution, task, outputs, path)
-        return True
-
-    def _ended(self, execution: Execution, task: Task, outputs: dict[str, Any], path: str) -> None:
-        values = execution.values
         values[task.name] = outputs
-        if task.undo is not None:
-            execution.place.owed[path] = task.undo(values)
+        return True
 
 
 async def _acted(task: Task, values: Values, place: Place, path: str) -> dict[str, Any]:
-    run = place.run
-    with run.timeline.span(path) as span:
+    with place.run.timeline.span(path) as span:
         span["kind"] = task.kind
-        if task.effect:
-            return await _brought_to_its_end(_effect(task, values, place, path))
-        if task.timeout_s is None:
-            outputs = await task.act(values, place)
-        else:
-            outputs = await _in_time(task.act(values, place), run.within(task.timeout_s), path)
-        if task.lasting and place.journal is not None:
-            await place.journal.finished(run.id, path, outputs)
+        try:
+            if task.effect:
+                return await brought_to_its_end(_effect(task, values, place, path))
+            outputs = await _in_time(task, values, place, path)
+            await _kept(task, values, place, path, outputs)
+        except (StepError, DeadlineError, WaitingError):
+            raise
+        except Exception as error:
+            # Whatever a part breaks with, what the request changed has to be taken back.
+            why = f"`{path}`: {type(error).__name__}: {error}"
+            raise StepError("step_failed", why) from error
         return outputs
 
 
@@ -179,50 +182,106 @@ async def _helped(task: Task, values: Values, place: Place, path: str) -> dict[s
         PersonError: Somebody said to leave it.
     """
     tries = 1
-    while (past := place.decided.get(f"{place.run.id}:{path}#{tries}")) is not None:
-        if past.decision == "answer":
-            return {"text": past.answer}
-        if past.decision == "reject":
-            raise PersonError("rejected", f"{past.by or 'a person'}: {past.reason}")
+    while (past := place.decided.get(f"{place.run.id}:{path}:{tries}")) is not None:
+        if (answer := _instead(past)) is not None:
+            await _kept(task, values, place, path, answer)
+            return answer
         tries += 1
     try:
         return await _acted(task, values, place, path)
+    except PersonError:
+        raise
     except (StepError, DeadlineError) as error:
-        options = ("approve", "answer", "reject") if task.gives_text else ("approve", "reject")
-        ask = f"`{path}` failed: {error}. Approve to try again" + (
-            ", answer in its place, or reject." if task.gives_text else ", or reject."
-        )
-        id_ = f"{place.run.id}:{path}#{tries}"
-        question = Question(id_, place.run.id, path, ask, options, time.time())
-        raise WaitingError([question]) from error
+        id_, ask = f"{place.run.id}:{path}:{tries}", f"`{path}` failed: {error}. Approve to try"
+        raise WaitingError([_question(id_, f"{ask} again", task, place, path)]) from error
+
+
+def _instead(past: Decided) -> dict[str, Any] | None:
+    """What a person answered in a step's place; None where it is to be tried again.
+
+    Raises:
+        PersonError: Somebody said to leave it.
+    """
+    if past.decision == "reject":
+        raise PersonError("rejected", f"{past.by or 'a person'}: {past.reason}")
+    return {"text": past.answer} if past.decision == "answer" else None
 
 
 async def _effect(task: Task, values: Values, place: Place, path: str) -> dict[str, Any]:
     run, journal = place.run, place.journal
-    if journal is not None:
-        await journal.began(run.id, path)
-    limit_s = run.within(task.timeout_s or float("inf"))
-    outputs = await _in_time(task.act(values, place), limit_s, path)
-    if journal is not None:
-        await journal.finished(run.id, path, outputs)
+    run.within(float("inf"))
+    outputs = _said_of_cut_off(task, place, path)
+    if outputs is None:
+        if journal is not None:
+            await journal.began(run.id, path)
+        try:
+            outputs = await _in_time(task, values, place, path)
+        except Exception:
+            if journal is not None:
+                await journal.failed(run.id, path)
+            raise
+    await _kept(task, values, place, path, outputs)
     return outputs
 
 
-async def _brought_to_its_end(work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-    """Not cut off in the middle when another step fails: then nobody would know what it did."""
+def _said_of_cut_off(task: Task, place: Place, path: str) -> dict[str, Any] | None:
+    """What a person answered for an effect that was cut off; None where it is to be done.
+
+    Raises:
+        WaitingError: Nobody knows whether it was done, and nobody has said yet what to do.
+        PersonError: Somebody said to leave it.
+    """
+    times = place.begun.get(path, 0)
+    if not times or task.known_by_key:
+        return None
+    id_ = f"{place.run.id}:{path}:cut{times}"
+    if (past := place.decided.get(id_)) is not None:
+        return _instead(past)
+    ask = f"`{path}` was cut off, and nobody knows whether it was done. Approve to do it again"
+    raise WaitingError([_question(id_, ask, task, place, path)])
+
+
+def _question(id_: str, ask: str, task: Task, place: Place, path: str) -> Question:
+    answer = ("answer",) if task.gives_text else ()
+    ask += ", answer in its place, or reject." if answer else ", or reject."
+    options = ("approve", *answer, "reject")
+    return Question(id_, place.run.id, path, ask, options, time.time())
+
+
+async def _kept(
+    task: Task, values: Values, place: Place, path: str, outputs: dict[str, Any]
+) -> None:
+    """Keep what a step gave, and what would take it back."""
+    undoing = None
+    if task.undo is not None:
+        undoing = place.owed[path] = task.undo(values | {task.name: outputs})
+    if task.lasting and place.journal is not None:
+        await place.journal.finished(place.run.id, path, outputs, undoing)
+
+
+async def brought_to_its_end(work: Awaitable[T]) -> T:
+    """Not cut off in the middle, however often: then nobody would know what it did."""
     begun = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(begun)
     except asyncio.CancelledError:
-        await asyncio.wait([begun])
+        while not begun.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([begun])
         raise
 
 
-async def _in_time(work: Awaitable[dict[str, Any]], limit_s: float, path: str) -> dict[str, Any]:
+async def _in_time(task: Task, values: Values, place: Place, path: str) -> dict[str, Any]:
+    if task.timeout_s is None and not task.effect:
+        return await task.act(values, place)
+    limit_s = place.run.within(task.timeout_s or float("inf"))
+    limit = asyncio.timeout(limit_s)
     try:
-        async with asyncio.timeout(limit_s):
-            return await work
+        async with limit:
+            return await task.act(values, place)
     except TimeoutError as error:
+        if not limit.expired():
+            raise
         raise DeadlineError(f"step `{path}` took longer than {limit_s:.3f} s") from error
 
 

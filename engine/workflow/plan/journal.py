@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Outputs = dict[str, Any]
-Status = Literal["running", "waiting", "done", "failed", "undone", "stuck"]
-"""`undone`: failed, and every effect was taken back; `stuck`: one of them could not be."""
+Status = Literal["running", "waiting", "done", "failed", "undone"]
+"""`undone`: failed, and its effects were taken back."""
 Choice = Literal["approve", "reject", "answer"]
 
 
@@ -35,6 +35,14 @@ class Decided:
 
 
 @dataclass(frozen=True)
+class Undoing:
+    """The call that takes an effect back."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Kept:
     """What is known of a request that was begun before."""
 
@@ -43,29 +51,54 @@ class Kept:
     """Of finished steps by path, in the order of their ends."""
     decided: Mapping[str, Decided] = field(default_factory=dict)
     """By the question's id."""
-    undone: frozenset[str] = frozenset()
-    """Paths of steps whose effect was taken back."""
+    begun: Mapping[str, int] = field(default_factory=dict)
+    """How often an effect began, by path, where nobody knows how the last time ended."""
+    owed: Mapping[str, Undoing] = field(default_factory=dict)
+    """What takes back the effects that still stand, by path in the order of the effects."""
     output: object = None
     error: str = ""
+    """What it failed with: from then on its effects are taken back, and it never goes on."""
 
 
 class Journal(Protocol):
     """Keeps requests; what it has acknowledged survives a kill."""
 
-    async def opened(self, run_id: str, about: Mapping[str, Any]) -> Kept:
-        """Begin a request or go on with it; `about` is kept from the first time."""
+    async def opened(self, run_id: str, about: Mapping[str, Any]) -> Kept | None:
+        """Begin a request or go on with it; `about` is kept from the first time.
+
+        None while somebody else works on it. Whoever gets it lets go of it: `waits`, `closed` and
+        `released` do.
+        """
+        ...
+
+    async def released(self, run_id: str) -> None:
+        """Nobody works on the request any more, and it isn't over."""
         ...
 
     async def began(self, run_id: str, path: str) -> None:
         """A step that changes something is about to."""
         ...
 
-    async def finished(self, run_id: str, path: str, outputs: Outputs) -> None:
-        """A step has ended well."""
+    async def finished(
+        self, run_id: str, path: str, outputs: Outputs, undoing: Undoing | None = None
+    ) -> None:
+        """A step has ended well; `undoing` would take its effect back.
+
+        Raises:
+            StepError: Its outputs are no JSON.
+        """
+        ...
+
+    async def failed(self, run_id: str, path: str) -> None:
+        """A step that was to change something has failed, which is an end too."""
         ...
 
     async def undone(self, run_id: str, path: str) -> None:
         """A step's effect was taken back."""
+        ...
+
+    async def failing(self, run_id: str, error: str) -> None:
+        """The request has failed; what it changed is taken back from now on."""
         ...
 
     async def waits(self, run_id: str, questions: Sequence[Question]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from engine.config.graph.steps import AgentStep, IntentStep
 from engine.errors import ConfigError
 from engine.workflow.parts import Asker, OnText, Toolbelt
-from engine.workflow.plan.journal import Decided, Journal
+from engine.workflow.plan.journal import Decided, Journal, Undoing
 from engine.workflow.reply import Message
 from engine.workflow.run import Run
 
@@ -76,19 +76,13 @@ class Parts:
     changes: Callable[[str], bool] = lambda tool: True
     """Whether a tool changes something outside; what isn't known is taken to."""
     agent: Callable[[AgentStep], Agent] | None = None
+    transcribe: Callable[[bytes, Run, str], Awaitable[str]] | None = None
+    """What is said in a recording, by a model of this name."""
     early: Callable[[AgentStep], Early] | None = None
     """What starts an agent's likely reads."""
     intents: Callable[[IntentStep], Intents] | None = None
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     """Python functions by the name that a `call` step gives, before any import is tried."""
-
-
-@dataclass(frozen=True)
-class Undoing:
-    """The call that takes an effect back."""
-
-    tool: str
-    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +95,8 @@ class Place:
     """What an earlier try of this request has finished, by path."""
     decided: Mapping[str, Decided] = field(default_factory=dict)
     """What people said, by the question's id."""
+    begun: Mapping[str, int] = field(default_factory=dict)
+    """How often an effect began that was cut off, by path."""
     path: str = ""
     """Of the graph that it stands in: empty, or such as `each[3].`."""
     history: Sequence[Message] = ()

@@ -1,5 +1,6 @@
 """A request through a graph, from its first step to what it came to."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +8,16 @@ from typing import Any
 
 from engine.errors import DeadlineError
 from engine.workflow.failure import StepError
-from engine.workflow.plan.acts import tool_called
-from engine.workflow.plan.execute import Plan, WaitingError
-from engine.workflow.plan.journal import Journal, Kept, Question, Status
-from engine.workflow.plan.place import Parts, Place, Undoing
+from engine.workflow.plan.acts import known_by_key, tool_called
+from engine.workflow.plan.execute import Plan, WaitingError, brought_to_its_end
+from engine.workflow.plan.journal import Journal, Question, Status, Undoing
+from engine.workflow.plan.packing import sayable
+from engine.workflow.plan.place import Parts, Place
 from engine.workflow.reply import Message
 from engine.workflow.run import Run
 
+LOOK_S = 0.1
+"""Between two looks at whether whoever works on a request has let go of it."""
 UNDO_S = 30.0
 """For taking one effect back, whatever is left of the request's own time."""
 
@@ -35,6 +39,7 @@ class Runner:
         self._plan = plan
         self._parts = parts
         self._journal = journal
+        self._going: set[asyncio.Task[Ended]] = set()
 
     async def run(
         self,
@@ -47,85 +52,142 @@ class Runner:
         """Bring a request to its end, or to where a person must decide.
 
         A request of a known id goes on where it stood: what is finished isn't done again. `about`
-        is what it takes to go on with it later.
+        is what it takes to go on with it later. With a journal the request goes on to its end
+        even if the caller leaves; without one, what it changed is then taken back.
 
         Raises:
             StepError, DeadlineError: It failed; what it had changed was taken back.
         """
-        kept = Kept()
-        if self._journal is not None:
-            kept = await self._journal.opened(run.id, about or {})
-            if kept.status == "done":
-                return Ended("done", kept.output)
-            if kept.status in {"failed", "undone"}:
-                raise StepError("failed_before", kept.error)
+        if self._journal is None:
+            return await self._brought(given, Place(run, history=history))
+        going = asyncio.create_task(self._kept(self._journal, given, run, about or {}, history))
+        self._going.add(going)
+        going.add_done_callback(self._going.discard)
+        return await asyncio.shield(going)
+
+    async def _kept(
+        self,
+        journal: Journal,
+        given: Mapping[str, Any],
+        run: Run,
+        about: Mapping[str, Any],
+        history: Sequence[Message],
+    ) -> Ended:
+        # Whoever holds the request may be another process, which sets no event here.
+        while (kept := await journal.opened(run.id, about)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(run.within(LOOK_S))
+        if kept.status == "done":
+            return Ended("done", kept.output)
+        failure = StepError("failed_before", kept.error)
+        if kept.status in {"failed", "undone"}:
+            raise failure
         run.decided = {id_: one.decision == "approve" for id_, one in kept.decided.items()}
-        place = Place(run, self._journal, kept.outputs, kept.decided, history=history)
+        place = Place(
+            run,
+            journal,
+            kept.outputs,
+            kept.decided,
+            kept.begun,
+            history=history,
+            owed=dict(kept.owed),
+        )
         try:
-            execution = await self._plan.run(given, place)
+            if kept.error:
+                return await self._take_back(place, failure)
+            return await self._brought(given, place)
+        except BaseException:
+            await journal.released(run.id)
+            raise
+
+    async def _brought(self, given: Mapping[str, Any], place: Place) -> Ended:
+        run = place.run
+        try:
+            async with asyncio.timeout(run.within(float("inf"))):
+                execution = await self._plan.run(given, place)
+            output = sayable(self._plan.answer(execution.values), "the answer")
         except WaitingError as waiting:
-            return await self._wait(run, waiting.questions)
-        except (StepError, DeadlineError) as error:
-            return await self._take_back(place, kept, error)
-        output = self._plan.answer(execution.values)
-        if self._journal is not None:
-            await self._journal.closed(run.id, "done", output=output)
+            if place.journal is not None:
+                return await _wait(place.journal, run, waiting.questions)
+            names = ", ".join(one.path for one in waiting.questions)
+            why = f"{names}: a person has to decide, but nothing keeps the request meanwhile"
+            return await self._take_back(place, StepError("nobody_to_ask", why))
+        except asyncio.CancelledError as error:
+            return await brought_to_its_end(self._take_back(place, error))
+        except TimeoutError:
+            return await self._take_back(place, DeadlineError("no time left"))
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing may stay half done
+            return await self._take_back(place, _told(error))
+        if place.journal is not None:
+            await place.journal.closed(run.id, "done", output=output)
         return Ended("done", output)
 
-    async def _wait(self, run: Run, questions: tuple[Question, ...]) -> Ended:
-        if self._journal is None:
-            names = ", ".join(one.path for one in questions)
-            why = f"{names}: a person has to decide, but nothing keeps the request meanwhile"
-            raise StepError("nobody_to_ask", why)
-        # Two agents may have asked for the very same call.
-        each = tuple({one.id: one for one in questions}.values())
-        await self._journal.waits(run.id, each)
-        return Ended("waiting", questions=each)
-
-    async def _take_back(self, place: Place, kept: Kept, error: Exception) -> Ended:
+    async def _take_back(self, place: Place, failure: BaseException) -> Ended:
         """Undo every effect, the last one first; what can't be undone waits for a person.
 
         Raises:
             StepError, DeadlineError: What the request failed with.
         """
-        run = place.run
-        why = f"{getattr(error, 'code', 'timeout')}: {error}"
-        order = {path: number for number, path in enumerate(kept.outputs)}
-        owed = sorted(place.owed, key=lambda path: order.get(path, len(order)))
-        for path in reversed([one for one in owed if one not in kept.undone]):
-            question = await self._undo(path, place.owed[path], place)
+        run, journal = place.run, place.journal
+        why = f"{getattr(failure, 'code', 'timeout')}: {failure}"
+        if journal is not None and place.owed:
+            await journal.failing(run.id, why)
+        stand = []
+        for path, undoing in reversed(place.owed.items()):
+            question = await self._undo(path, undoing, place)
+            if question is not None and journal is not None:
+                return await _wait(journal, run, (question,))
             if question is not None:
-                return await self._wait(run, (question,))
-        if self._journal is not None:
-            status: Status = "undone" if owed else "failed"
-            await self._journal.closed(run.id, status, error=why)
-        raise error
+                stand.append(f"`{path}` could not be taken back by `{undoing.tool}`")
+        if journal is not None:
+            await journal.closed(run.id, "undone" if place.owed else "failed", error=why)
+        if stand:
+            code = getattr(failure, "code", "not_taken_back")
+            raise StepError(code, f"{failure}; {', '.join(stand)}") from failure
+        raise failure
 
     async def _undo(self, path: str, undoing: Undoing, place: Place) -> Question | None:
         """Take one effect back; a question where it can't be done."""
-        run = place.run
+        run, journal, undo = place.run, place.journal, f"{path}.undo"
         tries = 1
-        while (past := place.decided.get(_id(run, path, tries))) is not None:
+        while (past := place.decided.get(f"{run.id}:{undo}:{tries}")) is not None:
             if past.decision == "reject":
                 return None
             tries += 1
         later = Run(run.id, time.monotonic() + UNDO_S, run.timeline, run.budget, run.emit)
-        at = Place(later, place.journal)
+        if place.begun.get(undo, 0) >= tries and not known_by_key(undoing.tool, self._parts):
+            why = "it was cut off, and nobody knows whether it was done"
+            return _about_undo(run, path, tries, undoing, why)
         try:
-            with run.timeline.span(f"{path}.undo") as span:
+            if journal is not None:
+                await journal.began(run.id, undo)
+            with run.timeline.span(undo) as span:
                 span["kind"] = "undo"
-                await tool_called(undoing.tool, undoing.arguments, self._parts, at, f"{path}.undo")
-        except (StepError, DeadlineError) as error:
-            ask = (
-                f"`{path}` could not be taken back by `{undoing.tool}`: {error}. "
-                "Approve to try again; reject to leave it as it is."
-            )
-            id_ = _id(run, path, tries)
-            return Question(id_, run.id, path, ask, ("approve", "reject"), time.time())
-        if place.journal is not None:
-            await place.journal.undone(run.id, path)
+                at = Place(later, journal)
+                await tool_called(undoing.tool, undoing.arguments, self._parts, at, undo)
+        except Exception as error:  # noqa: BLE001 - a person has to know, whatever it was
+            return _about_undo(run, path, tries, undoing, str(error))
+        if journal is not None:
+            await journal.undone(run.id, path)
         return None
 
 
-def _id(run: Run, path: str, tries: int) -> str:
-    return f"{run.id}:{path}.undo#{tries}"
+def _about_undo(run: Run, path: str, tries: int, undoing: Undoing, why: str) -> Question:
+    ask = (
+        f"`{path}` could not be taken back by `{undoing.tool}`: {why}. "
+        "Approve to try again; reject to leave it as it is."
+    )
+    id_ = f"{run.id}:{path}.undo:{tries}"
+    return Question(id_, run.id, path, ask, ("approve", "reject"), time.time())
+
+
+async def _wait(journal: Journal, run: Run, questions: tuple[Question, ...]) -> Ended:
+    await journal.waits(run.id, questions)
+    return Ended("waiting", questions=questions)
+
+
+def _told(error: Exception) -> Exception:
+    if isinstance(error, StepError | DeadlineError):
+        return error
+    broken = StepError("step_failed", f"{type(error).__name__}: {error}")
+    broken.__cause__ = error
+    return broken

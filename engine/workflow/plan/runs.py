@@ -1,69 +1,22 @@
 """The journal in a database: SQLite on one machine, PostgreSQL by URL."""
 
 import asyncio
-import json
 import time
-import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
 
 from engine.errors import ConfigError, NotFoundError
-from engine.workflow.plan.journal import Decided, Kept, Outputs, Question, Status
+from engine.workflow.plan.holds import held, let_go
+from engine.workflow.plan.journal import Decided, Kept, Outputs, Question, Status, Undoing
+from engine.workflow.plan.packing import packed, unpacked
+from engine.workflow.plan.tables import META, QUESTIONS, RUNS, STEPS, added
 
-_META = MetaData()
-_RUNS = Table(
-    "runs",
-    _META,
-    Column("id", String, primary_key=True),
-    Column("status", String, nullable=False, index=True),
-    Column("about", LargeBinary, nullable=False),
-    Column("output", LargeBinary),
-    Column("error", String, nullable=False),
-    Column("at", Float, nullable=False),
-)
-_STEPS = Table(
-    "steps",
-    _META,
-    Column("id", Integer, primary_key=True),
-    Column("run", String, nullable=False, index=True),
-    Column("path", String, nullable=False),
-    Column("what", String, nullable=False),
-    Column("outputs", LargeBinary),
-)
-_QUESTIONS = Table(
-    "questions",
-    _META,
-    Column("id", String, primary_key=True),
-    Column("run", String, nullable=False, index=True),
-    Column("path", String, nullable=False),
-    Column("ask", String, nullable=False),
-    Column("options", String, nullable=False),
-    Column("asked_at", Float, nullable=False),
-    Column("decision", String, index=True),
-    Column("answer", String),
-    Column("reason", String),
-    Column("by", String),
-    Column("decided_at", Float),
-)
 BUSY_S = 10.0
+OPEN = ("running", "waiting")
 T = TypeVar("T")
 
 
@@ -74,27 +27,53 @@ class Runs:
         self._engine = create_engine(url, connect_args=_arguments(url))
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _durable)
-        _META.create_all(self._engine)
+        META.create_all(self._engine)
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
 
-    async def opened(self, run_id: str, about: Mapping[str, Any]) -> Kept:
-        """Begin a request or go on with it; `about` is kept from the first time."""
+    async def opened(self, run_id: str, about: Mapping[str, Any]) -> Kept | None:
+        """Begin a request or go on with it; None while a living process works on it."""
         return await self._do(lambda connection: _opened(connection, run_id, about))
+
+    async def released(self, run_id: str) -> None:
+        """Nobody works on the request any more, and it isn't over."""
+        await self._do(lambda connection: let_go(connection, run_id))
 
     async def began(self, run_id: str, path: str) -> None:
         """A step that changes something is about to."""
-        await self._write_step(run_id, path, "began", None)
+        await self._write_steps(run_id, path, {"began": None})
 
-    async def finished(self, run_id: str, path: str, outputs: Outputs) -> None:
-        """A step has ended well."""
-        await self._write_step(run_id, path, "finished", _packed(outputs))
+    async def finished(
+        self, run_id: str, path: str, outputs: Outputs, undoing: Undoing | None = None
+    ) -> None:
+        """A step has ended well; `undoing` would take its effect back.
+
+        Raises:
+            StepError: Its outputs are no JSON.
+        """
+        what: dict[str, bytes | None] = {"finished": packed(outputs, f"what `{path}` gave")}
+        if undoing is not None:
+            what["owes"] = packed(vars(undoing), f"what takes `{path}` back")
+        await self._write_steps(run_id, path, what)
+
+    async def failed(self, run_id: str, path: str) -> None:
+        """A step that was to change something has failed, which is an end too."""
+        await self._write_steps(run_id, path, {"failed": None})
 
     async def undone(self, run_id: str, path: str) -> None:
         """A step's effect was taken back."""
-        await self._write_step(run_id, path, "undone", None)
+        await self._write_steps(run_id, path, {"undone": None})
+
+    async def failing(self, run_id: str, error: str) -> None:
+        """The request has failed; what it changed is taken back from now on."""
+        values = {"error": _whole(error)}
+        await self._do(
+            lambda connection: connection.execute(
+                update(RUNS).where(RUNS.c.id == run_id).values(**values)
+            )
+        )
 
     async def waits(self, run_id: str, questions: Sequence[Question]) -> None:
         """The request stops until a person has decided."""
@@ -104,12 +83,13 @@ class Runs:
         self, run_id: str, status: Status, *, output: object = None, error: str = ""
     ) -> None:
         """The request is over."""
-        values = {"status": status, "output": _packed(output), "error": error}
-        await self._do(
-            lambda connection: connection.execute(
-                update(_RUNS).where(_RUNS.c.id == run_id).values(**values)
-            )
-        )
+        values = {
+            "status": status,
+            "output": packed(output, "the answer"),
+            "error": _whole(error),
+            "at": time.time(),
+        }
+        await self._do(lambda connection: _closed(connection, run_id, values))
 
     def about(self, run_id: str) -> dict[str, Any]:
         """What a request was begun with.
@@ -118,17 +98,17 @@ class Runs:
             NotFoundError: There is no such request.
         """
         with self._engine.begin() as connection:
-            row = connection.execute(select(_RUNS.c.about).where(_RUNS.c.id == run_id)).first()
+            row = connection.execute(select(RUNS.c.about).where(RUNS.c.id == run_id)).first()
         if row is None:
             raise NotFoundError(f"there is no request {run_id!r}")
-        about: dict[str, Any] = _unpacked(row.about)
+        about: dict[str, Any] = unpacked(row.about)
         return about
 
     def questions(self, *, most: int = 100) -> list[Question]:
         """What people are waited for to say, oldest first."""
-        wanted = select(_QUESTIONS).where(_QUESTIONS.c.decision.is_(None))
+        wanted = select(QUESTIONS).where(QUESTIONS.c.decision.is_(None))
         with self._engine.begin() as connection:
-            rows = connection.execute(wanted.order_by(_QUESTIONS.c.asked_at).limit(most)).all()
+            rows = connection.execute(wanted.order_by(QUESTIONS.c.asked_at).limit(most)).all()
         return [_question(row) for row in rows]
 
     def decide(self, question_id: str, decided: Decided) -> Question:
@@ -140,7 +120,7 @@ class Runs:
                 otherwise before.
         """
         with self._engine.begin() as connection:
-            wanted = select(_QUESTIONS).where(_QUESTIONS.c.id == question_id).with_for_update()
+            wanted = select(QUESTIONS).where(QUESTIONS.c.id == question_id).with_for_update()
             row = connection.execute(wanted).first()
             if row is None:
                 raise NotFoundError(f"there is no question {question_id!r}")
@@ -151,14 +131,18 @@ class Runs:
                 raise ConfigError(f"{question_id}: decided before: {row.decision}, {row.reason}")
             _check(question, decided)
             values = {**vars(decided), "decided_at": time.time()}
-            connection.execute(
-                update(_QUESTIONS).where(_QUESTIONS.c.id == question_id).values(**values)
-            )
-        return question
+            undecided = QUESTIONS.c.id == question_id, QUESTIONS.c.decision.is_(None)
+            if connection.execute(update(QUESTIONS).where(*undecided).values(**values)).rowcount:
+                return question
+        # Somebody else was quicker.
+        return self.decide(question_id, decided)
 
-    async def _write_step(self, run_id: str, path: str, what: str, outputs: bytes | None) -> None:
-        row = {"run": run_id, "path": path, "what": what, "outputs": outputs}
-        await self._do(lambda connection: connection.execute(insert(_STEPS).values(**row)))
+    async def _write_steps(self, run_id: str, path: str, what: Mapping[str, bytes | None]) -> None:
+        rows = [
+            {"run": run_id, "path": path, "what": one, "outputs": kept}
+            for one, kept in what.items()
+        ]
+        await self._do(lambda connection: connection.execute(insert(STEPS), rows))
 
     async def _do(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.to_thread(_committed, self._engine, work)
@@ -169,43 +153,73 @@ def _committed(engine: Engine, work: Callable[[Connection], T]) -> T:
         return work(connection)
 
 
-def _opened(connection: Connection, run_id: str, about: Mapping[str, Any]) -> Kept:
-    row = connection.execute(select(_RUNS).where(_RUNS.c.id == run_id)).first()
-    if row is None:
-        new = {"id": run_id, "status": "running", "about": _packed(about), "error": ""}
-        try:
-            with connection.begin_nested():
-                connection.execute(insert(_RUNS).values(**new, at=time.time()))
-            return Kept()
-        except IntegrityError:
-            row = connection.execute(select(_RUNS).where(_RUNS.c.id == run_id)).one()
-    steps = connection.execute(select(_STEPS).where(_STEPS.c.run == run_id).order_by(_STEPS.c.id))
-    written = [(one.what, one.path, one.outputs) for one in steps]
+def _opened(connection: Connection, run_id: str, about: Mapping[str, Any]) -> Kept | None:
+    new = {"id": run_id, "status": "running", "about": packed(about, "the request"), "error": ""}
+    is_new = added(connection, RUNS, new | {"at": time.time()})
+    row = connection.execute(select(RUNS).where(RUNS.c.id == run_id)).one()
+    if row.status in OPEN and not held(connection, run_id):
+        return None
+    if is_new:
+        return Kept()
+    steps = connection.execute(select(STEPS).where(STEPS.c.run == run_id).order_by(STEPS.c.id))
+    known = _Known()
+    for step in steps:
+        known.read(step.path, step.what, step.outputs)
     asked = connection.execute(
-        select(_QUESTIONS).where(_QUESTIONS.c.run == run_id, _QUESTIONS.c.decision.is_not(None))
+        select(QUESTIONS).where(QUESTIONS.c.run == run_id, QUESTIONS.c.decision.is_not(None))
     )
     return Kept(
         status=row.status,
-        outputs={path: _unpacked(outputs) for what, path, outputs in written if what == "finished"},
+        outputs=known.outputs,
         decided={
             one.id: Decided(one.decision, one.reason, one.answer or "", one.by or "")
             for one in asked
         },
-        undone=frozenset(path for what, path, _ in written if what == "undone"),
-        output=_unpacked(row.output) if row.output is not None else None,
+        begun={path: times for path, times in known.begun.items() if path in known.unended},
+        owed=known.owed,
+        output=unpacked(row.output) if row.output is not None else None,
         error=row.error,
     )
 
 
+@dataclass
+class _Known:
+    """What the steps of one request come to, read in the order in which they were written."""
+
+    outputs: dict[str, Outputs] = field(default_factory=dict)
+    owed: dict[str, Undoing] = field(default_factory=dict)
+    begun: Counter[str] = field(default_factory=Counter)
+    unended: set[str] = field(default_factory=set)
+
+    def read(self, path: str, what: str, outputs: bytes | None) -> None:
+        """Take in what was written next."""
+        match what:
+            case "began":
+                self.begun[path] += 1
+                self.unended.add(path)
+            case "finished":
+                self.outputs[path] = unpacked(outputs or b"")
+                self.unended.discard(path)
+            case "failed":
+                self.unended.discard(path)
+            case "owes":
+                self.owed[path] = Undoing(**unpacked(outputs or b""))
+            case _:
+                self.owed.pop(path, None)
+
+
+def _closed(connection: Connection, run_id: str, values: Mapping[str, Any]) -> None:
+    connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(**values))
+    let_go(connection, run_id)
+
+
 def _waits(connection: Connection, run_id: str, questions: Sequence[Question]) -> None:
-    ids = [one.id for one in questions]
-    known = set(connection.scalars(select(_QUESTIONS.c.id).where(_QUESTIONS.c.id.in_(ids))))
     for one in questions:
-        if one.id not in known:
-            row = vars(one) | {"options": ",".join(one.options), "run": run_id}
-            row.pop("run_id")
-            connection.execute(insert(_QUESTIONS).values(**row))
-    connection.execute(update(_RUNS).where(_RUNS.c.id == run_id).values(status="waiting"))
+        row = vars(one) | {"options": ",".join(one.options), "run": run_id, "ask": _whole(one.ask)}
+        row.pop("run_id")
+        added(connection, QUESTIONS, row)
+    connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(status="waiting"))
+    let_go(connection, run_id)
 
 
 def _question(row: Any) -> Question:  # noqa: ANN401 - a row of any dialect
@@ -223,12 +237,9 @@ def _check(question: Question, decided: Decided) -> None:
         raise ConfigError(f"{question.id}: an answer needs its text")
 
 
-def _packed(value: object) -> bytes:
-    return zlib.compress(json.dumps(value, separators=(",", ":")).encode(), 1)
-
-
-def _unpacked(packed: bytes) -> Any:  # noqa: ANN401 - any JSON
-    return json.loads(zlib.decompress(packed))
+def _whole(text: str) -> str:
+    # Half a character, such as a broken file name holds, is nothing that a database keeps.
+    return text.encode(errors="replace").decode()
 
 
 def _arguments(url: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def tools(path, *, pay_hook=None, failing=()):
             file.write(what + "\n")
 
     def made(name, parameter, answer):
-        def tool(**arguments):
+        def tool(idempotency_key="", **arguments):
             if name in failing:
                 raise ValueError(f"{name} is down")
             if name == "pay" and pay_hook is not None:
