@@ -6,7 +6,14 @@ from graphlib import CycleError, TopologicalSorter
 from engine.config.graph.kinds import fits, is_list
 from engine.config.graph.nested import AnyStep, Graph, GraphStep, LoopStep, MapStep
 from engine.config.graph.reading import Known, MisreadError, Read, in_condition, kind_of
-from engine.config.graph.steps import CallStep, FirstStep, IntentStep, PersonStep, ToolStep
+from engine.config.graph.steps import (
+    CallStep,
+    FirstStep,
+    IntentStep,
+    ModelStep,
+    PersonStep,
+    ToolStep,
+)
 from engine.config.problem import Problem, Where, did_you_mean, listed
 
 RESERVED = ("input", "self")
@@ -35,12 +42,15 @@ def graph_problems(graph: Graph, *, depth: int = 1) -> Iterator[Problem]:
             yield Problem((*where, *error.where), error.why)
         inner = [
             *(one for read in found[name] for one in _read_problems(read, known)),
+            *(one for read in found[name] for one in _fallback_problems(read, graph)),
             *_step_problems(name, step, graph),
             *_kind_problems(step, known),
             *_sub_problems(step, depth),
         ]
         yield from (one.under(where) for one in inner)
-    yield from _read_problems(Read(("output",), graph.output, whole=False), known)
+    output = Read(("output",), graph.output, whole=False)
+    yield from _read_problems(output, known)
+    yield from _fallback_problems(output, graph)
     yield from _cycle(graph, found)
 
 
@@ -82,6 +92,14 @@ def _read_problems(read: Read, known: Known) -> Iterator[Problem]:
         yield Problem(read.where, f"got `{ref}`, which is {kind}; name {wanted}")
 
 
+def _fallback_problems(read: Read, graph: Graph) -> Iterator[Problem]:
+    first, *rest = read.ref.split(".")
+    step = graph.nodes.get(first)
+    if step is not None and step.on_error == "fallback" and rest and rest[0] != "text":
+        why = f"step `{first}` may fall back to a text alone; name `{first}.text`"
+        yield Problem(read.where, f"got `{read.ref}`, but {why}")
+
+
 def _step_problems(name: str, step: AnyStep, graph: Graph) -> Iterator[Problem]:
     for place, other in enumerate(step.after):
         if other not in graph.nodes:
@@ -105,9 +123,10 @@ def _kind_problems(step: AnyStep, known: Known) -> Iterator[Problem]:
             why = "a step that changes something isn't tried again; write 0 or `effect: read`"
             yield Problem(("retries",), f"got {step.retries}; {why}")
         case ToolStep():
-            for both in sorted({*step.arguments} & {*step.constants}):
-                why = "given twice: here and under `arguments`; keep one"
-                yield Problem(("constants", both), why, True)
+            yield from _field_problems(step)
+            yield from _tool_problems(step, known)
+        case ModelStep():
+            yield from _field_problems(step)
         case IntentStep() if not {**step.keywords, **step.examples}:
             yield Problem(("keywords",), "got neither keywords nor examples; write some")
         case IntentStep() if len(step.examples) == 1:
@@ -117,6 +136,23 @@ def _kind_problems(step: AnyStep, known: Known) -> Iterator[Problem]:
             yield Problem(("options",), "got none; name approve, reject or answer")
         case _:
             pass
+
+
+def _tool_problems(step: ToolStep, known: Known) -> Iterator[Problem]:
+    for both in sorted({*step.arguments} & {*step.constants}):
+        why = "given twice: here and under `arguments`; keep one"
+        yield Problem(("constants", both), why, True)
+    for name, ref in ({} if step.undo is None else step.undo.arguments).items():
+        if ref.split(".")[0] == "self":
+            read = Read(("undo", "arguments", name), ref)
+            yield from _read_problems(read, {"self": step.gives(known)})
+
+
+def _field_problems(step: ModelStep | ToolStep) -> Iterator[Problem]:
+    own = step.model_copy(update={"fields": {}}).gives({})
+    for name in step.fields.keys() & own.keys():
+        why = f"every step of type `{step.type}` gives `{name}` already; choose another name"
+        yield Problem(("fields", name), why, True)
 
 
 def _sub_problems(step: AnyStep, depth: int) -> Iterator[Problem]:
