@@ -1,6 +1,7 @@
 """A graph as an operator wrote it, made ready to run."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from engine.config.graph.check import graph_problems, needs
@@ -68,25 +69,33 @@ def _plan(graph: Graph, parts: Parts) -> Plan:
 
 
 def _task(name: str, step: AnyStep, graph: Graph, parts: Parts, places: dict[str, int]) -> Task:
-    optional = {read.ref.split(".")[0] for read in step.reads() if read.optional}
+    reads = [(read.ref.split(".")[0], read.optional) for read in step.reads()]
+    required = {one for one, _ in reads} - {one for one, is_optional in reads if is_optional}
     awaited = needs(graph, name)
     return Task(
         name=name,
         kind=step.type,
         act=_act(name, step, parts),
-        needs=tuple(places[one] for one in awaited if one not in {*optional, *step.after}),
+        needs=tuple(places[one] for one in awaited if one in required),
         awaits=tuple(places[one] for one in awaited),
         when=None if step.when is None else holds(step.when),
         enabled=step.enabled,
         timeout_s=step.timeout_s,
         on_error=step.on_error,
         instead=step.instead,
-        gives_text="text" in step.gives({}),
+        gives_text="text" in step.gives({}) and _text_suffices(name, graph),
         lasting=step.type in PAID,
         effect=_has_effect(step, parts),
         known_by_key=isinstance(step, ToolStep) and _known_by_key(step, parts),
         undo=undo_of(name, step) if isinstance(step, ToolStep) else None,
     )
+
+
+def _text_suffices(name: str, graph: Graph) -> bool:
+    """Whether nobody reads more of a step than its text."""
+    refs = [read.ref for step in graph.nodes.values() for read in step.reads()]
+    found = [ref.split(".") for ref in (*refs, graph.output)]
+    return all(first != name or rest[:1] in ([], ["text"]) for first, *rest in found)
 
 
 def _known_by_key(step: ToolStep, parts: Parts) -> bool:
@@ -153,36 +162,46 @@ def _map_act(name: str, step: MapStep, parts: Parts) -> Act:
         if not isinstance(items, list | tuple):
             raise StepError("wrong_type", f"`{step.over}` is {type(items).__name__}, no list")
         inputs = {one: take(values) for one, take in given.items()}
-        room = asyncio.Semaphore(step.at_once)
         waiting: list[Question] = []
+        answers: list[object] = [NOTHING] * len(items)
 
-        async def one(index: int, item: object) -> object:
-            async with room:
-                try:
-                    execution = await plan.run(
-                        {**inputs, "item": item, "index": index}, place.inside(f"{name}[{index}]")
-                    )
-                except WaitingError as asked:
-                    waiting.extend(asked.questions)
-                    return NOTHING
-                except (StepError, DeadlineError):
-                    if step.failed_items == "skip":
-                        return NOTHING
+        async def one(index: int, item: object) -> None:
+            here = place.inside(f"{name}[{index}]")
+            try:
+                execution = await plan.run({**inputs, "item": item, "index": index}, here)
+            except WaitingError as asked:
+                waiting.extend(asked.questions)
+            except (StepError, DeadlineError):
+                if step.failed_items != "skip":
                     raise
-                return plan.answer(execution.values)
+            else:
+                answers[index] = plan.answer(execution.values)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(index, item)) for index, item in enumerate(items)]
-        except BaseExceptionGroup as failures:
-            raise first_failure(failures) from None
+        await _each(items, step.at_once, one)
         if waiting:
             raise WaitingError(waiting)
-        answers = [task.result() for task in tasks]
         found = [answer for answer in answers if answer is not NOTHING and answer is not None]
         return {"values": found, "count": len(found)}
 
     return act
+
+
+async def _each(
+    items: Sequence[Any], at_once: int, one: Callable[[int, Any], Awaitable[None]]
+) -> None:
+    """Go through a list with few tasks, however long it is."""
+    left = iter(enumerate(items))
+
+    async def work() -> None:
+        for index, item in left:
+            await one(index, item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(at_once, len(items))):
+                group.create_task(work())
+    except BaseExceptionGroup as failures:
+        raise first_failure(failures) from None
 
 
 def _loop_act(name: str, step: LoopStep, parts: Parts) -> Act:

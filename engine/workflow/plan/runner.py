@@ -181,8 +181,10 @@ def _about_undo(run: Run, path: str, tries: int, undoing: Undoing, why: str) -> 
 
 
 async def _wait(journal: Journal, run: Run, questions: tuple[Question, ...]) -> Ended:
-    await journal.waits(run.id, questions)
-    return Ended("waiting", questions=questions)
+    # Two agents may have asked for the very same call.
+    each = tuple({one.id: one for one in questions}.values())
+    await journal.waits(run.id, each)
+    return Ended("waiting", questions=each)
 
 
 def _told(error: Exception) -> Exception:
