@@ -20,6 +20,7 @@ from engine.workflow.caching.exact import ExactCache
 from engine.workflow.caching.opening import opened
 from engine.workflow.caching.semantic import SemanticCache
 from engine.workflow.caching.tools import ToolCache
+from engine.workflow.context.audio import transcribed
 from engine.workflow.embedding import Embed
 from engine.workflow.fitting import FittedAsker
 from engine.workflow.intents import StepIntents
@@ -38,6 +39,7 @@ from engine.workflow.remembering import RememberingFlow
 from engine.workflow.retrieval.retriever import Retriever
 from engine.workflow.retrieval.store import load_store
 from engine.workflow.routed import RoutedAsker
+from engine.workflow.run import Run
 from engine.workflow.served import GraphFlow
 from engine.workflow.sessions.session import Sessions
 from engine.workflow.sessions.sqlite import SqliteSessions
@@ -112,10 +114,7 @@ def reads(workflow: Workflow) -> bool:
 
 def asker_of(workflow: Workflow, shared: Shared, variant: str) -> Asker:
     """The way to the language model: fitted into its context, remembered, retried."""
-    settings = workflow.llm
-    client = shared.client or upstream(
-        shared.endpoints.get(settings.base_url, settings.base_url), shared.api_key
-    )
+    settings, client = workflow.llm, client_of(workflow, shared)
     resilience = workflow.resilience
     last = LastAnswers() if resilience.fallback.cached else None
     kept = Kept(Breakers(resilience.breaker), shared.prices, last or nothing_remembered)
@@ -126,6 +125,12 @@ def asker_of(workflow: Workflow, shared: Shared, variant: str) -> Asker:
         # Question answering remembers whole answers: with the passages, no prompt is like another.
         asker = cached(asker, workflow, shared, variant)
     return FittedAsker(asker, workflow.context, settings.name, last)
+
+
+def client_of(workflow: Workflow, shared: Shared) -> AsyncOpenAI:
+    """The connection to the workflow's endpoint."""
+    url = workflow.llm.base_url
+    return shared.client or upstream(shared.endpoints.get(url, url), shared.api_key)
 
 
 def cached(asker: Asker, workflow: Workflow, shared: Shared, variant: str) -> Asker:
@@ -169,12 +174,16 @@ def graph_flow(
     def agent(step: AgentStep) -> Agent:
         return build(step, asker, belt(step) if step.tools else None, workflow.prompts)
 
+    async def transcribe(audio: bytes, run: Run, model: str) -> str:
+        return await transcribed(client_of(workflow, shared), audio, run, model=model)
+
     parts = Parts(
         asker=asker,
         find=retriever,
         prompts=workflow.prompts,
         tools=lambda names: tools.belt(names, declared=True),
         changes=tools.changes,
+        transcribe=transcribe,
         agent=agent,
         early=lambda step: belt(step).prefetching,
         intents=lambda step: StepIntents(step, shared.embed),

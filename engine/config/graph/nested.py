@@ -22,6 +22,7 @@ from engine.config.graph.steps import (
     Step,
     TextStep,
     ToolStep,
+    TranscribeStep,
 )
 
 
@@ -89,6 +90,7 @@ AnyStep: TypeAlias = Annotated[
     | IntentStep
     | ToolStep
     | CallStep
+    | TranscribeStep
     | TextStep
     | FirstStep
     | PersonStep

@@ -196,6 +196,18 @@ class CallStep(Step):
         yield from in_arguments(self.arguments, "arguments")
 
 
+class TranscribeStep(Step):
+    """What is said in a recording."""
+
+    type: Literal["transcribe"] = "transcribe"
+    audio: Ref
+    """A data URL, such as `data:audio/wav;base64,...`."""
+    model: str = "whisper-1"
+
+    def _reads(self) -> Iterator[Read]:
+        yield Read(("audio",), self.audio, "text")
+
+
 class TextStep(Step):
     """A text put together from others."""
 

@@ -35,7 +35,7 @@ class Endpoint:
         self.requests = []
 
     async def __call__(self, request):
-        self.requests.append(json.loads(request.content))
+        self.requests.append(_read(request))
         answer = self._answers[0]
         if len(self._answers) > 1:
             self._answers.pop(0)
@@ -48,3 +48,11 @@ class Endpoint:
         return AsyncOpenAI(
             http_client=http, base_url="http://endpoint/v1", api_key="none", max_retries=0
         )
+
+
+def _read(request):
+    """The request's JSON; a form is kept as it is."""
+    try:
+        return json.loads(request.content)
+    except ValueError:
+        return request.content

@@ -291,3 +291,15 @@ def test_the_production_budget_is_small_unless_it_says_otherwise():
 
     assert (small.cost_usd, small.degrade_at, own.cost_usd) == (0.05, 0.5, 0.2)
     assert (Budget().cost_usd, Budget().steps, Budget().tokens) == (0.5, 15, 50_000)
+
+
+async def test_a_recording_is_written_down(built):
+    endpoint = Endpoint({"text": "Hello there."})
+    step = {"type": "transcribe", "audio": "input.question"}
+    flow = await built(workflow({"answer": step}), endpoint)
+
+    answer = await ask(flow, "data:audio/wav;base64,UklGRg==")
+
+    assert answer.text == "Hello there."
+    with pytest.raises(StepError, match="no data URL with a recording"):
+        await ask(flow, "data:audio/wav;base64,???")

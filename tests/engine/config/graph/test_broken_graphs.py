@@ -240,14 +240,15 @@ BROKEN = [
         "type: retrieve",
         "type: retreive",
         f"8:18: {G}.find.type: got the text 'retreive'; write one of 'agent', 'call', 'first', "
-        "'graph', 'intent', 'loop', 'map', 'model', 'person', 'retrieve', 'text', 'tool' "
+        "'graph', 'intent', 'loop', 'map', 'model', 'person', 'retrieve', 'text', 'tool', "
+        "'transcribe' "
         "(did you mean 'retrieve'?)",
     ),
     (
         "type: retrieve, ",
         "",
         f"8:5: {G}.find.type: missing; add one of 'agent', 'call', 'first', 'graph', 'intent', "
-        "'loop', 'map', 'model', 'person', 'retrieve', 'text', 'tool'",
+        "'loop', 'map', 'model', 'person', 'retrieve', 'text', 'tool', 'transcribe'",
     ),
     (
         "query: input.question}",
