@@ -55,7 +55,7 @@ def test_a_promotion_is_on_record_with_its_reason_and_in_the_active_file(root):
     assert workflow.baseline == candidate
     assert workflow.open_windows == ()
     active = load_workflow(Path(done["active"]))
-    assert settings_of(active) == workflow.variants[candidate].settings
+    assert variant_of(active) == workflow.variants[candidate]
     entry = Decisions(root).ledger.read(done["seq"] - 1)[0]
     assert (entry.kind, entry.actor, entry.body["reason"]) == ("Promoted", "operator", REASON)
 
