@@ -1,5 +1,6 @@
 """Where a search looks: everywhere, only where a person points, or first where it hurts."""
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,13 @@ NODES = {
     "router": ("router.*", "nodes.*"),
     "retrieve": ("rag.*",),
     "rerank": ("rag.rerank.*", "rag.top_k"),
+    "rewrite": ("rag.rewrite.*",),
+    "compress": ("context.compression.*",),
+    "context": ("context.*",),
+    "model_choice": ("model_choice.*", "resilience.tiers.*"),
+    "answer_cache": ("caching.*",),
+    "review": ("nodes.reviewer.*",),
+    "summary": ("nodes.summary_agent.*",),
 }
 """What a node's work depends on; every other node asks the language model."""
 SLOWER = ("llm.name", "llm.max_tokens", "rag.top_k", "rag.rerank.*")
@@ -113,7 +121,8 @@ def _knobs(problem: Problem) -> Iterator[str]:
     elif problem.name in NODES:
         yield from NODES[problem.name]
     else:
-        yield from ("llm.*", f"nodes.{problem.name}.*")
+        step = re.split(r"[.\[]", problem.name)[0]
+        yield from ("llm.*", f"nodes.{step}.*", f"graph.nodes.{step}.*")
 
 
 def _reason(problem: Problem) -> str:

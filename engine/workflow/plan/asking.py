@@ -12,7 +12,7 @@ from engine.workflow.plan.acts import fields_of
 from engine.workflow.plan.execute import WaitingError
 from engine.workflow.plan.journal import Question
 from engine.workflow.plan.language import rendered, taken
-from engine.workflow.plan.place import Act, Parts, Place, Values, needed
+from engine.workflow.plan.place import Act, Parts, Place, Values, needed, shown
 from engine.workflow.reply import Message
 
 
@@ -29,7 +29,7 @@ def model_act(name: str, step: ModelStep, parts: Parts) -> Act:
         reply = await asker.ask(
             asked,
             place.run,
-            node=f"{place.path}{name}.model",
+            node=shown(f"{place.path}{name}.model"),
             tier=step.tier,
             on_text=_heard(name, place) if step.stream else None,
         )

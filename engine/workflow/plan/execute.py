@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from engine.errors import DeadlineError
 from engine.workflow.failure import PersonError, StepError
 from engine.workflow.plan.journal import Decided, Question, Undoing
-from engine.workflow.plan.place import Act, Place, Values
+from engine.workflow.plan.place import Act, Place, Values, shown
 
 T = TypeVar("T")
 
@@ -158,7 +158,7 @@ class Plan:
 
 
 async def _acted(task: Task, values: Values, place: Place, path: str) -> dict[str, Any]:
-    with place.run.timeline.span(path) as span:
+    with place.run.timeline.span(shown(path)) as span:
         span["kind"] = task.kind
         try:
             if task.effect:

@@ -1,5 +1,6 @@
 """Where a step stands: in which request, under which name, with which parts at hand."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -107,6 +108,14 @@ class Place:
     def inside(self, name: str) -> "Place":
         """The place of a sub-graph."""
         return replace(self, path=f"{self.path}{name}.")
+
+
+_TURN = re.compile(r"\[\d+\]")
+
+
+def shown(path: str) -> str:
+    """A step's path without its turns and items, so that the same steps are counted together."""
+    return _TURN.sub("", path) if "[" in path else path
 
 
 T = TypeVar("T")

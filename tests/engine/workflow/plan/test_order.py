@@ -407,3 +407,13 @@ async def test_many_runs_of_one_plan_do_not_see_each_other():
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(x)) for x in range(50)]
     assert [task.result() for task in tasks] == list(range(50))
+
+
+async def test_the_items_of_a_list_are_one_step_in_the_trace():
+    each = graph({"same": call("same", x="input.item")}, "same.result", item="any")
+    flow = graph({"all": {"type": "map", "over": "input.x", "each": each}}, "all.values", x="any")
+    spans = []
+
+    await answer(flow, {"x": [1, 2]}, parts(same=lambda x: x), spans=spans)
+
+    assert sorted(span["node"] for span in spans) == ["all", "all.same", "all.same"]
