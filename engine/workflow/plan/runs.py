@@ -5,9 +5,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select, update
 
 from engine.errors import ConfigError, NotFoundError
 from engine.workflow.plan.holds import held, let_go
@@ -16,6 +17,10 @@ from engine.workflow.plan.packing import packed, unpacked
 from engine.workflow.plan.tables import META, QUESTIONS, RUNS, STEPS, added
 
 BUSY_S = 10.0
+KEPT_S = 30 * 86_400.0
+"""For as long a request that is over is still known by its id."""
+SWEPT_EVERY = 1_000
+"""Requests that end between two sweeps, fewer than one sweep lets go."""
 OPEN = ("running", "waiting")
 T = TypeVar("T")
 
@@ -28,6 +33,8 @@ class Runs:
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _durable)
         META.create_all(self._engine)
+        self._ended = count(1)
+        self.sweep()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -90,6 +97,8 @@ class Runs:
             "at": time.time(),
         }
         await self._do(lambda connection: _closed(connection, run_id, values))
+        if next(self._ended) % SWEPT_EVERY == 0:
+            await asyncio.to_thread(self.sweep)
 
     def about(self, run_id: str) -> dict[str, Any]:
         """What a request was begun with.
@@ -104,15 +113,34 @@ class Runs:
         about: dict[str, Any] = unpacked(row.about)
         return about
 
-    def questions(self, *, most: int = 100) -> list[Question]:
-        """What people are waited for to say, oldest first."""
-        wanted = select(QUESTIONS).where(QUESTIONS.c.decision.is_(None))
+    def questions(self, workflow: str = "", *, most: int = 100) -> list[Question]:
+        """What people are waited for to say, oldest first; of one workflow, where it is named."""
+        wanted = (
+            select(QUESTIONS, RUNS.c.about)
+            .join(RUNS, RUNS.c.id == QUESTIONS.c.run)
+            .where(QUESTIONS.c.decision.is_(None))
+            .order_by(QUESTIONS.c.asked_at)
+        )
         with self._engine.begin() as connection:
-            rows = connection.execute(wanted.order_by(QUESTIONS.c.asked_at).limit(most)).all()
-        return [_question(row) for row in rows]
+            rows = connection.execute(wanted)
+            found = (_question(row) for row in rows if _is_of(workflow, row.about))
+            return list(islice(found, most))
 
-    def decide(self, question_id: str, decided: Decided) -> Question:
+    def sweep(self, *, now: float | None = None, most: int = 2_000) -> int:
+        """Let go of requests that have been over for long; what people decided stays on record."""
+        before = (time.time() if now is None else now) - KEPT_S
+        over = select(RUNS.c.id).where(RUNS.c.at < before, RUNS.c.status.not_in(OPEN)).limit(most)
+        with self._engine.begin() as connection:
+            ids = list(connection.scalars(over))
+            for one in ids:
+                connection.execute(delete(STEPS).where(STEPS.c.run == one))
+                connection.execute(delete(RUNS).where(RUNS.c.id == one))
+        return len(ids)
+
+    def decide(self, question_id: str, decided: Decided, *, workflow: str = "") -> Question:
         """Record what a person said; the same once more changes nothing.
+
+        A question of another workflow than the one that is named is none.
 
         Raises:
             NotFoundError: Nobody asked that.
@@ -122,7 +150,7 @@ class Runs:
         with self._engine.begin() as connection:
             wanted = select(QUESTIONS).where(QUESTIONS.c.id == question_id).with_for_update()
             row = connection.execute(wanted).first()
-            if row is None:
+            if row is None or (workflow and self.about(row.run)["workflow"] != workflow):
                 raise NotFoundError(f"there is no question {question_id!r}")
             question = _question(row)
             if row.decision is not None:
@@ -135,7 +163,7 @@ class Runs:
             if connection.execute(update(QUESTIONS).where(*undecided).values(**values)).rowcount:
                 return question
         # Somebody else was quicker.
-        return self.decide(question_id, decided)
+        return self.decide(question_id, decided, workflow=workflow)
 
     async def _write_steps(self, run_id: str, path: str, what: Mapping[str, bytes | None]) -> None:
         rows = [
@@ -225,6 +253,10 @@ def _waits(connection: Connection, run_id: str, questions: Sequence[Question]) -
 def _question(row: Any) -> Question:  # noqa: ANN401 - a row of any dialect
     options = tuple(row.options.split(","))
     return Question(row.id, row.run, row.path, row.ask, options, row.asked_at)
+
+
+def _is_of(workflow: str, about: bytes) -> bool:
+    return not workflow or unpacked(about).get("workflow") == workflow
 
 
 def _check(question: Question, decided: Decided) -> None:

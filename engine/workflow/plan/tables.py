@@ -24,7 +24,7 @@ RUNS = Table(
     Column("about", LargeBinary, nullable=False),
     Column("output", LargeBinary),
     Column("error", String, nullable=False),
-    Column("at", Float, nullable=False),
+    Column("at", Float, nullable=False, index=True),
 )
 STEPS = Table(
     "steps",
