@@ -5,7 +5,7 @@ import os
 import time
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ray import serve
 
@@ -18,6 +18,7 @@ from engine.workflow.answer import Asked, Flow
 from engine.workflow.building import Shared, flow_of
 from engine.workflow.failure import StepError
 from engine.workflow.plan.journal import Decided
+from engine.workflow.plan.runner import UNDO_S
 from serve_apps.names import EMBEDDER
 from serve_apps.outcome import unanswered
 
@@ -26,6 +27,14 @@ ANSWERED = (
     *("text", "output", "model", "input_tokens", "output_tokens", "cost_usd", "cache_hit"),
     "degraded",
 )
+
+
+class Seated(NamedTuple):
+    """A variant that is ready to answer."""
+
+    flow: Flow
+    timeout_s: float
+    """Of its requests, which may still run when it is unseated."""
 
 
 class Slot:
@@ -37,7 +46,7 @@ class Slot:
     def __init__(self, root: str, endpoints: dict[str, str], api_key: str) -> None:
         self._root = Path(root)
         self._shared = Shared(self._root, self._vectors, endpoints, api_key)
-        self._flows: OrderedDict[tuple[str, str], Flow] = OrderedDict()
+        self._flows: OrderedDict[tuple[str, str], Seated] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
         self._building = asyncio.Lock()
         self._embed = (
@@ -67,11 +76,12 @@ class Slot:
         )
         return await self._answered(asked, request["workflow"])
 
-    async def questions(self) -> list[dict[str, Any]]:
-        """What people are waited for to say, oldest first."""
-        return [vars(one) for one in await asyncio.to_thread(self._shared.journal.questions)]
+    async def questions(self, workflow: str) -> list[dict[str, Any]]:
+        """What people are waited for to say about a workflow's requests, oldest first."""
+        found = await asyncio.to_thread(self._shared.journal.questions, workflow)
+        return [vars(one) for one in found]
 
-    async def decide(self, question: str, said: dict[str, Any]) -> dict[str, Any]:
+    async def decide(self, workflow: str, question: str, said: dict[str, Any]) -> dict[str, Any]:
         """Record what a person said, and bring the request that waited for it further.
 
         Raises:
@@ -80,13 +90,16 @@ class Slot:
         """
         decided = Decided(said["decision"], said["reason"], said["answer"], said["by"])
         journal = self._shared.journal
-        run_id = (await asyncio.to_thread(journal.decide, question, decided)).run_id
-        about = await asyncio.to_thread(journal.about, run_id)
-        workflow = await asyncio.to_thread(self._configured, about["workflow"], about["variant"])
+        found = await asyncio.to_thread(journal.decide, question, decided, workflow=workflow)
+        return await self._gone_on(found.run_id)
+
+    async def _gone_on(self, run_id: str) -> dict[str, Any]:
+        about = await asyncio.to_thread(self._shared.journal.about, run_id)
+        settings = await asyncio.to_thread(self._configured, about["workflow"], about["variant"])
         asked = Asked(
             id=run_id,
             messages=about["messages"],
-            deadline=time.monotonic() + workflow.timeout_s,
+            deadline=time.monotonic() + settings.timeout_s,
             given=about["given"],
             conversation=about["conversation"],
             variant=about["variant"],
@@ -115,14 +128,15 @@ class Slot:
             async with self._building:
                 if key not in self._flows:
                     settings = await asyncio.to_thread(self._configured, workflow, variant)
-                    self._flows[key] = await flow_of(settings, self._shared, variant)
+                    flow = await flow_of(settings, self._shared, variant)
+                    self._flows[key] = Seated(flow, settings.timeout_s)
                     while len(self._flows) > KEPT:
                         _, old = self._flows.popitem(last=False)
-                        later = asyncio.create_task(_closed(old, settings.timeout_s))
+                        later = asyncio.create_task(_closed(old.flow, old.timeout_s + UNDO_S))
                         self._closing.add(later)
                         later.add_done_callback(self._closing.discard)
         self._flows.move_to_end(key)
-        return self._flows[key]
+        return self._flows[key].flow
 
     def _configured(self, name: str, hash_: str) -> Workflow:
         ledger = Ledger(str(self._root / "ledger.db"))

@@ -2,6 +2,7 @@
 
 import time
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx2
 import typer
@@ -68,7 +69,7 @@ def decide(
         raise ConfigError(f"--workflow is needed; served: {listed(names)}")
     asked(f"{decision} {question}: {reason}?", yes=yes)
     said = {"decision": decision, "reason": reason, "answer": answer, "by": by}
-    url = f"{_url(root)}/v1/workflows/{names[0]}/questions/{question}"
+    url = f"{_url(root)}/v1/workflows/{names[0]}/questions/{quote(question)}"
     body = _said(httpx2.post(url, json=said, timeout=ANSWERS_WITHIN_S))
     if as_json:
         show_json(body)

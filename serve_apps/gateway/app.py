@@ -195,11 +195,11 @@ class Gateway:
 
     async def _questions(self, name: str) -> Response:
         slot = self._traffic.baseline_slot(name)
-        return json_response({"questions": await self._dispatcher.questions(slot)})
+        return json_response({"questions": await self._dispatcher.questions(slot, name)})
 
     async def _decide(self, name: str, question: str, said: Json) -> Response:
         slot = self._traffic.baseline_slot(name)
-        answer = await self._dispatcher.decide(slot, question, decision_of(said))
+        answer = await self._dispatcher.decide(slot, name, question, decision_of(said))
         if answer["status"] != "ok":
             return failed(answer)
         return json_response(native_body(answer), 202 if answer["questions"] else 200)

@@ -61,23 +61,23 @@ class Dispatcher:
                 await asyncio.sleep(0.05)
         raise AssertionError("unreachable")
 
-    async def questions(self, slot: str) -> list[Json]:
-        """What people are waited for to say.
+    async def questions(self, slot: str, workflow: str) -> list[Json]:
+        """What people are waited for to say about a workflow's requests.
 
         Raises:
             UpstreamError: The slot does not answer.
         """
-        found: list[Json] = await self._called(self._slots[slot].questions.remote())
+        found: list[Json] = await self._called(self._slots[slot].questions.remote(workflow))
         return found
 
-    async def decide(self, slot: str, question: str, said: Json) -> Json:
+    async def decide(self, slot: str, workflow: str, question: str, said: Json) -> Json:
         """Hand a person's decision on; the answer of the request that waited for it.
 
         Raises:
             NotFoundError, ConfigError: Nobody asked that, or it is no answer to it.
             UpstreamError: The slot does not answer.
         """
-        found: Json = await self._called(self._slots[slot].decide.remote(question, said))
+        found: Json = await self._called(self._slots[slot].decide.remote(workflow, question, said))
         return found
 
     async def _called(self, call: Awaitable[Any]) -> Any:
