@@ -1,6 +1,7 @@
 """The shapes of the HTTP API: what a request may hold and what an answer looks like."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,16 +54,24 @@ def parsed(body: bytes) -> Json:
     """The JSON object in a request's body.
 
     Raises:
-        ConfigError: It is no JSON object, or holds half a character, which no book can keep.
+        ConfigError: It is no JSON object, or holds half a character, which no book can keep, or a
+            number that is none, which no answer can hold.
     """
     try:
-        value = json.loads(body.decode())
+        value = json.loads(body.decode(), parse_float=_number, parse_constant=_number)
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ConfigError(f"the body is a JSON {type(value).__name__}; send an object")
+    return value
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number")
     return value
 
 
@@ -118,6 +127,11 @@ def native_body(answer: Json) -> Json:
 def chat_completion(trace_id: str, created: float, workflow: str, answer: Json) -> Json:
     """An answer in the shape of OpenAI's chat completion."""
     prompt, completion = answer["input_tokens"], answer["output_tokens"]
+    usage = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": (prompt or 0) + (completion or 0),
+    }
     return {
         "id": f"chatcmpl-{trace_id}",
         "object": "chat.completion",
@@ -131,9 +145,6 @@ def chat_completion(trace_id: str, created: float, workflow: str, answer: Json) 
                 "finish_reason": "stop",
             }
         ],
-        "usage": {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-        },
+        # An endpoint that counts no tokens is no reason to fail.
+        "usage": None if None in (prompt, completion) else usage,
     }

@@ -12,12 +12,17 @@ from serve_apps.gateway.protocol import (
     messages_of,
     parsed,
 )
+from serve_apps.outcome import unanswered
 
 calm = settings(deadline=None)
 
 QUESTION = {"role": "user", "content": "why?"}
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -64,13 +69,25 @@ def test_half_a_character_is_refused_because_no_book_can_keep_it(body):
         parsed(body)
 
 
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999"])
+def test_a_number_that_no_answer_could_hold_is_refused(number):
+    with pytest.raises(ConfigError, match="not JSON"):
+        parsed(b'{"input": {"amount": ' + number + b"}}")
+
+
+def test_an_answer_whose_tokens_nobody_counted_says_so():
+    answer = unanswered() | {"text": "x", "input_tokens": None, "output_tokens": None}
+
+    assert chat_completion("t", 1.0, "w", answer)["usage"] is None
+
+
 def test_a_character_in_two_escapes_is_whole():
     assert parsed(b'{"a": "\\ud83d\\ude00 \\\\ud800"}') == {"a": "\U0001f600 \\ud800"}
 
 
 @pytest.mark.parametrize(
     ("body", "kind"),
-    [(b"[]", "list"), (b'"text"', "str"), (b"1", "int"), (b"null", "NoneType"), (b"NaN", "float")],
+    [(b"[]", "list"), (b'"text"', "str"), (b"1", "int"), (b"null", "NoneType"), (b"1.5", "float")],
 )
 def test_json_that_is_no_object_is_refused_by_its_kind(body, kind):
     with pytest.raises(ConfigError, match=kind):
