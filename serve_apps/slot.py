@@ -1,6 +1,7 @@
 """A Serve application that can seat any variant of any installed workflow."""
 
 import asyncio
+import logging
 import os
 import time
 from collections import OrderedDict
@@ -21,6 +22,8 @@ from engine.workflow.plan.journal import Decided
 from engine.workflow.plan.runner import UNDO_S
 from serve_apps.names import EMBEDDER
 from serve_apps.outcome import unanswered
+
+log = logging.getLogger("ray.serve")
 
 KEPT = 2
 ANSWERED = (
@@ -58,6 +61,18 @@ class Slot:
             )
             .encode
         )
+        self._resuming = asyncio.get_running_loop().create_task(self._resume())
+
+    async def _resume(self) -> None:
+        """Go on with durable requests whose process died."""
+        if not self._shared.has_journal:
+            return
+        for run_id in await asyncio.to_thread(self._shared.journal.abandoned):
+            try:
+                outcome = await self._gone_on(run_id)
+                log.warning("request %s was cut off; it is now: %s", run_id, outcome["status"])
+            except TrimtabError as error:
+                log.warning("request %s was cut off and can't go on: %s", run_id, error)
 
     async def warm(self, workflow: str, variant: str) -> int:
         """Build this variant before it gets traffic; answers with the replica's process id."""

@@ -49,6 +49,8 @@ from engine.workflow.toolset import Toolset
 PRICES = Path(__file__).parents[2] / "configs" / "prices.yaml"
 """Beside the packages, in a checkout and where they are installed."""
 
+JOURNAL = "requests.db"
+
 
 @dataclass
 class Shared:
@@ -67,7 +69,12 @@ class Shared:
     @cached_property
     def journal(self) -> Runs:
         """What durable requests have done so far."""
-        return Runs(f"sqlite:///{self.root / 'requests.db'}")
+        return Runs(f"sqlite:///{self.root / JOURNAL}")
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether there ever was a durable request."""
+        return (self.root / JOURNAL).exists()
 
     def sessions(self, settings: Conversations) -> Sessions:
         """What was said in conversations, kept across restarts."""

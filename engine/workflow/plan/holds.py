@@ -4,12 +4,15 @@ import os
 from functools import cache
 
 import psutil
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select
 
-from engine.workflow.plan.tables import HOLDS, added
+from engine.workflow.plan.tables import HOLDS, QUESTIONS, RUNS, STEPS, added
 
 SAME_S = 30.0
 """A process's start is known to the clock's own error; no process id comes back as soon."""
+
+MOST_TIMES = 3
+"""A request is gone on with after it was cut off, unless somebody asks for it by its id."""
 
 
 def held(connection: Connection, run_id: str) -> bool:
@@ -29,6 +32,32 @@ def held(connection: Connection, run_id: str) -> bool:
 def let_go(connection: Connection, run_id: str) -> None:
     """Let another process work on a request."""
     connection.execute(delete(HOLDS).where(HOLDS.c.run == run_id))
+
+
+def abandoned(connection: Connection) -> list[str]:
+    """Requests that could go on and that nobody works on, oldest first.
+
+    One that was cut off time and again is left alone: it may be what kills the processes.
+    """
+    asks = exists().where(QUESTIONS.c.run == RUNS.c.id, QUESTIONS.c.decision.is_(None))
+    times = (
+        select(func.count())
+        .where(STEPS.c.run == RUNS.c.id, STEPS.c.what == "again")
+        .correlate(RUNS)
+        .scalar_subquery()
+    )
+    can_go_on = or_(RUNS.c.status == "running", and_(RUNS.c.status == "waiting", ~asks))
+    rows = connection.execute(
+        select(RUNS.c.id, HOLDS.c.pid, HOLDS.c.started, times.label("times"))
+        .join(HOLDS, HOLDS.c.run == RUNS.c.id, isouter=True)
+        .where(can_go_on)
+        .order_by(RUNS.c.at)
+    )
+    return [
+        row.id
+        for row in rows
+        if row.times < MOST_TIMES and (row.pid is None or not _lives(row.pid, row.started))
+    ]
 
 
 @cache

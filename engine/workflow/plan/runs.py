@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select, update
 
 from engine.errors import ConfigError, NotFoundError
-from engine.workflow.plan.holds import held, let_go
+from engine.workflow.plan.holds import abandoned, held, let_go
 from engine.workflow.plan.journal import Decided, Kept, Outputs, Question, Status, Undoing
 from engine.workflow.plan.packing import packed, unpacked
 from engine.workflow.plan.tables import META, QUESTIONS, RUNS, STEPS, added
@@ -126,6 +126,11 @@ class Runs:
             found = (_question(row) for row in rows if _is_of(workflow, row.about))
             return list(islice(found, most))
 
+    def abandoned(self) -> list[str]:
+        """Requests that could go on and that no living process works on, oldest first."""
+        with self._engine.begin() as connection:
+            return abandoned(connection)
+
     def sweep(self, *, now: float | None = None, most: int = 2_000) -> int:
         """Let go of requests that have been over for long; what people decided stays on record."""
         before = (time.time() if now is None else now) - KEPT_S
@@ -189,6 +194,8 @@ def _opened(connection: Connection, run_id: str, about: Mapping[str, Any]) -> Ke
         return None
     if is_new:
         return Kept()
+    if row.status == "running":
+        connection.execute(insert(STEPS).values(run=run_id, path="", what="again"))
     steps = connection.execute(select(STEPS).where(STEPS.c.run == run_id).order_by(STEPS.c.id))
     known = _Known()
     for step in steps:
@@ -232,8 +239,10 @@ class _Known:
                 self.unended.discard(path)
             case "owes":
                 self.owed[path] = Undoing(**unpacked(outputs or b""))
-            case _:
+            case "undone":
                 self.owed.pop(path, None)
+            case _:
+                pass
 
 
 def _closed(connection: Connection, run_id: str, values: Mapping[str, Any]) -> None:

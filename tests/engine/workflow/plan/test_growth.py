@@ -86,3 +86,28 @@ async def test_a_questions_id_is_a_part_of_a_path_as_it_stands(journal):
     waiting = await runner(flow, parts(bad=bad), journal).run({"question": ""}, a_run("r1"))
 
     assert all(quote(one.id, safe=":") == one.id for one in waiting.questions)
+
+
+def test_what_nobody_works_on_any_more_is_found(journal):
+    begun(journal, "held", "left", "asking", "decided", "over")
+    for id_ in ("left", "asking", "decided"):
+        asyncio.run(journal.released(id_))
+    asked(journal, "asking")
+    asked(journal, "decided")
+    journal.decide("decided:ask", Decided("approve", "fine"))
+    asyncio.run(journal.closed("over", "done"))
+
+    assert journal.abandoned() == ["left", "decided"]
+
+
+def test_what_was_cut_off_again_and_again_is_left_alone(journal):
+    begun(journal, "poison")
+    asyncio.run(journal.released("poison"))
+    found = []
+
+    for _ in range(5):
+        found.append(journal.abandoned())
+        asyncio.run(journal.opened("poison", {}))
+        asyncio.run(journal.released("poison"))
+
+    assert found == [["poison"]] * 3 + [[]] * 2
