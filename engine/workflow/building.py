@@ -65,6 +65,7 @@ class Shared:
     client: AsyncOpenAI | None = None
     """Asked instead of the workflow's own endpoint."""
     _sessions: Sessions | None = field(default=None, init=False)
+    _clients: dict[str, AsyncOpenAI] = field(default_factory=dict, init=False)
 
     @cached_property
     def journal(self) -> Runs:
@@ -81,6 +82,14 @@ class Shared:
         if self._sessions is None:
             self._sessions = SqliteSessions(self.root / "conversations.db", settings)
         return self._sessions
+
+    def client_at(self, url: str) -> AsyncOpenAI:
+        """The connections to an endpoint: one pool, however many variants come and go."""
+        if self.client is not None:
+            return self.client
+        if url not in self._clients:
+            self._clients[url] = upstream(self.endpoints.get(url, url), self.api_key)
+        return self._clients[url]
 
     @cached_property
     def prices(self) -> PriceList:
@@ -136,8 +145,7 @@ def asker_of(workflow: Workflow, shared: Shared, variant: str) -> Asker:
 
 def client_of(workflow: Workflow, shared: Shared) -> AsyncOpenAI:
     """The connection to the workflow's endpoint."""
-    url = workflow.llm.base_url
-    return shared.client or upstream(shared.endpoints.get(url, url), shared.api_key)
+    return shared.client_at(workflow.llm.base_url)
 
 
 def cached(asker: Asker, workflow: Workflow, shared: Shared, variant: str) -> Asker:
