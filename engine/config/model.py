@@ -26,7 +26,9 @@ class Breaker(Frozen):
     """When calls that keep failing are no longer tried."""
 
     failures: int = Field(5, ge=1, le=1_000)
-    """This many within the window open it."""
+    """This many within the window open it, where they are `share` of its calls."""
+    share: float = Field(0.5, ge=0.0, le=1.0)
+    """Of the calls within the window; 0 opens it by the number of failures alone."""
     window_s: float = Field(60.0, gt=0.0, le=3_600.0)
     open_s: float = Field(60.0, gt=0.0, le=3_600.0)
     """After this long one call is let through, to see whether the others may follow."""

@@ -9,7 +9,7 @@ from typing import Any
 from openai import AsyncOpenAI
 
 from cluster.bench.runtime.orders import Order
-from engine.config.model import Breaker, Fallback, Resilience
+from engine.config.model import Fallback, Resilience
 from engine.config.tools import Tools
 from engine.config.workflow import Llm
 from engine.errors import TrimtabError
@@ -29,9 +29,6 @@ USUAL, FASTER = "gpt-4o", "gpt-4o-mini"
 PATIENCE_S = 180.0
 DEADLINE_S = 30.0
 TURNS = 6
-# Of the thousands of calls here one in seven fails, while the endpoint works for the other six: a
-# breaker that counts a few failures a minute would be open all the time.
-BREAKER = Breaker(failures=500, window_s=10.0, open_s=5.0)
 
 
 @dataclass(frozen=True)
@@ -83,10 +80,9 @@ def naive(client: AsyncOpenAI) -> Work:
     return work
 
 
-def resilient(client: AsyncOpenAI, breaker: Breaker) -> Work:
+def resilient(client: AsyncOpenAI) -> Work:
     """The engine's agent with its defaults, a faster model, and last a preset answer."""
     resilience = Resilience(
-        breaker=breaker,
         fallback=Fallback(models=(FASTER,), preset="Not answered; ask again for {task_id}."),
     )
     kept = Kept(Breakers(resilience.breaker), read_prices(PRICES))

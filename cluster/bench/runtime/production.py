@@ -8,7 +8,6 @@ from openai import AsyncOpenAI
 
 from cluster.bench.rows import Row, compared, judged
 from cluster.bench.runtime.agents import (
-    BREAKER,
     DEADLINE_S,
     PATIENCE_S,
     Done,
@@ -17,7 +16,6 @@ from cluster.bench.runtime.agents import (
     resilient,
 )
 from cluster.bench.runtime.orders import FAULTS, LATENCY_S, ORDERS, Order, bad_day
-from engine.config.model import Breaker
 from engine.stats.proportion import wilson
 from engine.testing.faults.launch import fault_model
 from engine.workflow.model.transport import upstream
@@ -35,19 +33,16 @@ async def _measured(count: int) -> list[Row]:
     async with (
         fault_model(bad_day(), SEED) as first,
         fault_model(bad_day(), SEED) as second,
-        fault_model(bad_day(), SEED) as third,
         AsyncOpenAI(
             base_url=first.base_url, api_key="none", max_retries=0, timeout=PATIENCE_S
         ) as bare,
         upstream(second.base_url, "none") as opened,
-        upstream(third.base_url, "none") as guarded,
         asyncio.TaskGroup() as group,
     ):
         theirs = group.create_task(_all(naive(bare), count))
-        ours = group.create_task(_all(resilient(opened, BREAKER), count))
-        default = group.create_task(_all(resilient(guarded, Breaker()), count))
-        await asyncio.wait([theirs, ours, default])
-    return [*rows(ours.result(), theirs.result()), _by_default(default.result())]
+        ours = group.create_task(_all(resilient(opened), count))
+        await asyncio.wait([theirs, ours])
+    return rows(ours.result(), theirs.result())
 
 
 async def _all(work: Work, count: int) -> list[Done]:
@@ -83,15 +78,6 @@ def rows(ours: Sequence[Done], theirs: Sequence[Done]) -> list[Row]:
         compared(judged(_row("production-cost", spent, cost[0], "USD", "< 0.05")), cost[1]),
         compared(recovered, float(np.mean(their_erred)) if their_erred else 0.0),
     ]
-
-
-def _by_default(done: Sequence[Done]) -> Row:
-    usual = Breaker()
-    what = (
-        f"answered right with the default breaker ({usual.failures} failures in "
-        f"{usual.window_s:g} s) instead of {BREAKER.failures} in {BREAKER.window_s:g} s"
-    )
-    return _share("production-default-breaker", what, [each.right for each in done])
 
 
 def _share(id_: str, what: str, hits: Sequence[bool], goal: str | None = None) -> Row:

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Literal
 
 from engine.config import model as config
@@ -17,6 +18,15 @@ IsFault = Callable[[BaseException], bool]
 """Whether an exception shows that the other side is broken, rather than the question."""
 
 
+@dataclass
+class _Second:
+    """The calls that began, and those that failed, within one second."""
+
+    at: int
+    calls: int = 0
+    failures: int = 0
+
+
 class Breaker:
     """The breaker of one thing that is called; nothing in it waits, so tasks can't race in it."""
 
@@ -24,7 +34,7 @@ class Breaker:
         self._name = name
         self._settings = settings
         self._clock = clock
-        self._failures: deque[float] = deque(maxlen=settings.failures)
+        self._seconds: deque[_Second] = deque()
         self._opened: float | None = None
         self._probing = False
         # Counts the openings and closings: a call's end counts only in the time that it began in.
@@ -71,26 +81,40 @@ class Breaker:
                 retry_after_s=max(self._left_s(), 0.0),
             )
         self._probing = state == "half_open"
+        # Counted as it begins: failures are often quicker than answers, and would stand alone.
+        self._now().calls += 1
         return self._era, self._probing
 
     def _fail(self, era: int) -> None:
         if era != self._era:
             return
-        now = self._clock()
-        self._failures.append(now)
-        full = len(self._failures) == self._settings.failures
-        if self._probing or (full and now - self._failures[0] <= self._settings.window_s):
-            self._turn(opened=now)
+        self._now().failures += 1
+        if self._probing or self._is_too_much():
+            self._turn(opened=self._clock())
 
     def _pass(self, era: int) -> None:
         if era == self._era and self._probing:
             self._turn(opened=None)
 
+    def _now(self) -> _Second:
+        now = self._clock()
+        if not self._seconds or self._seconds[-1].at != int(now):
+            self._seconds.append(_Second(int(now)))
+        while self._seconds[0].at < now - self._settings.window_s and len(self._seconds) > 1:
+            self._seconds.popleft()
+        return self._seconds[-1]
+
+    def _is_too_much(self) -> bool:
+        """Many failures and a large share of the calls: many alone are a busy day's usual ones."""
+        failures = sum(second.failures for second in self._seconds)
+        calls = sum(second.calls for second in self._seconds)
+        return failures >= max(self._settings.failures, self._settings.share * calls)
+
     def _turn(self, opened: float | None) -> None:
         self._era += 1
         self._opened = opened
         self._probing = False
-        self._failures.clear()
+        self._seconds.clear()
 
     def _left_s(self) -> float:
         since = 0.0 if self._opened is None else self._opened

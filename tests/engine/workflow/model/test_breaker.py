@@ -207,7 +207,7 @@ steps = st.tuples(st.floats(0.0, 15.0), st.booleans())
 def test_it_opens_exactly_when_the_window_holds_enough_failures(calls):
     clock = Clock()
     breaker = made(clock)
-    failures, opened_at = [], None
+    ends, opened_at = [], None
 
     for wait_s, fails in calls:
         clock.now += wait_s
@@ -215,16 +215,68 @@ def test_it_opens_exactly_when_the_window_holds_enough_failures(calls):
             with pytest.raises(CircuitError):
                 call(breaker)
             continue
+        ends.append((int(clock.now), fails))
+        ends = [
+            (at, failed) for at, failed in ends if at >= clock.now - 10.0 or at == int(clock.now)
+        ]
+        failures = sum(failed for _, failed in ends)
         if fails:
             failing(breaker, 1)
-            failures = [at for at in failures if clock.now - at <= 10.0] + [clock.now]
-            if opened_at is not None or len(failures) >= 3:
-                failures, opened_at = [], clock.now
+            if opened_at is not None or failures >= max(3, 0.5 * len(ends)):
+                ends, opened_at = [], clock.now
         else:
             call(breaker)
-            failures, opened_at = ([] if opened_at is not None else failures), None
+            ends, opened_at = ([] if opened_at is not None else ends), None
 
     expected = "closed"
     if opened_at is not None:
         expected = "open" if clock.now < opened_at + 20.0 else "half_open"
     assert breaker.state == expected
+
+
+def test_a_busy_days_usual_failures_open_nothing():
+    breaker = made(Clock())
+
+    for number in range(1_000):
+        if number % 6:
+            call(breaker)
+        else:
+            failing(breaker, 1)
+
+    assert breaker.state == "closed"
+
+
+async def test_failures_that_are_quicker_than_answers_open_nothing():
+    breaker = made(Clock())
+
+    async def one(number):
+        with breaker.guard(lambda error: True):
+            await asyncio.sleep(0.01 if number % 6 else 0)
+            if number % 6 == 0:
+                raise ConnectionError
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(caught(one(number))) for number in range(60)]
+
+    assert sum(task.result() for task in tasks) == 10
+    assert breaker.state == "closed"
+
+
+async def caught(work):
+    try:
+        await work
+    except ConnectionError:
+        return True
+    return False
+
+
+def test_by_number_alone_they_do_where_that_is_set():
+    breakers = Breakers(SETTINGS.model_copy(update={"share": 0.0}), Clock())
+    breaker = breakers.of("model", "m")
+
+    for _ in range(3):
+        call(breaker)
+        call(breaker)
+        failing(breaker, 1)
+
+    assert breaker.state == "open"
