@@ -15,9 +15,7 @@ from engine.config.experiment import load_workflow
 
 
 def install_workflow(
-    config: Annotated[
-        Path, typer.Argument(help="The workflow's file, as it is to be.")
-    ],
+    config: Annotated[Path, typer.Argument(help="The workflow's file, as it is to be.")],
     workspace: Workspace = DEFAULT,
     *,
     as_json: Json = False,
