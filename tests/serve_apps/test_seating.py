@@ -213,7 +213,9 @@ def test_a_variant_that_was_only_useless_may_answer_still():
 def drained(cause, after_s):
     verdict = Verdict(action="stop", cause=cause, reason="over")
     workflow = told(*TRIED, closed(verdict=verdict)).workflow("docs")
-    lasting = workflow.model_copy(update={"config": {"conversation_ttl_s": 60.0}})
+    lasting = workflow.model_copy(
+        update={"configs": {key: {"conversation_ttl_s": 60.0} for key in workflow.configs}}
+    )
     return draining(lasting, NOON + after_s)
 
 
