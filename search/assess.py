@@ -20,7 +20,7 @@ from engine.stats.ratio import ratio_interval
 from engine.stats.sample import Sample
 
 LATE = 16
-"""Candidates tried against a baseline, after which smaller lifts are looked for."""
+"""Candidates that an experiment has tried, after which smaller lifts are looked for."""
 
 
 def pair_of(workflow: WorkflowState, window: Window, *, since: int = 0) -> Pair:
@@ -146,9 +146,10 @@ def tightened_by(
 
 
 def is_late(workflow: WorkflowState, window: Window) -> bool:
-    """Whether many candidates had been tried against this baseline before the window opened.
+    """Whether its experiment had tried many candidates before the window opened.
 
-    A window that goes on with another's evidence goes on with its question.
+    A promotion does not begin the count anew: what is left to find over a better baseline is
+    smaller still. A window that goes on with another's evidence goes on with its question.
     """
     first = workflow.chain(window)[0]
     before = [
@@ -156,7 +157,7 @@ def is_late(workflow: WorkflowState, window: Window) -> bool:
         for one in workflow.windows.values()
         if one.kind == "trial" and one.opened_seq < first.opened_seq and not one.continues
     ]
-    return sum(one.baseline == first.baseline for one in before) >= LATE
+    return sum(one.experiment == first.experiment for one in before) >= LATE
 
 
 def _metric_rule(name: str, rail: MetricGuardrail, now: float) -> MetricRule:

@@ -45,6 +45,11 @@ TOO_SLOW = 0.1
 """The same of keeping the latency margin, which is known sooner."""
 
 
+HALFWAY = 0.5
+"""Part of the evidence with which a window goes on beyond its units: what it has gathered would be
+lost, and a candidate of no effect is hardly ever there."""
+
+
 class Guardrail(NamedTuple):
     """One loss that has to be proved absent before a promotion."""
 
@@ -254,9 +259,17 @@ def _exhausted(figures: Figures, rules: Rules) -> Verdict | None:
     if quick is not None and quick < TOO_SLOW:
         reason = f"latency within its margin has a chance of {quick:.2f} only"
         return verdict_of("stop", "latency", reason, figures)
-    if units >= rules.max_units:
+    if units >= rules.max_units and not _is_halfway(figures, rules):
         return verdict_of("stop", "budget", f"undecided after {units} candidate units", figures)
     return None
+
+
+def _is_halfway(figures: Figures, rules: Rules) -> bool:
+    """Whether only the rest of the evidence is missing; looks planned in advance can't be more."""
+    evidence, bar = figures["log_e"], log(1 / rules.alpha)
+    if evidence is None or rules.policy == "group-sequential":
+        return False
+    return HALFWAY * bar <= evidence < bar
 
 
 def chance_of_latency(figures: Figures, ratio: float) -> float | None:

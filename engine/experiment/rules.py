@@ -64,7 +64,7 @@ class Rules(Closed):
     min_cycle_s: float
     needs_approval: bool
     late: bool = False
-    """Opened after many candidates had failed: smaller lifts are worth looking for by now."""
+    """Opened after many candidates had been tried: smaller lifts are worth looking for by now."""
     missing: Literal["itt", "complete-case"] = "itt"
     latency_p95: float | None = None
     """The margin that is left on the slowest twentieth."""
@@ -89,7 +89,7 @@ class Rules(Closed):
     @property
     def worth(self) -> float:
         """The lift that is still worth waiting for."""
-        return self.mde / 5.0 if self.late else self.mde / 2.0
+        return self.mde / 3.0 if self.late else self.mde / 2.0
 
     @property
     def bets(self) -> Bets:

@@ -62,21 +62,23 @@ class Bets:
 
 
 PROMOTION = Bets(deltas=(0.02, 0.04, 0.08, 0.16), weights=(0.4, 0.3, 0.2, 0.1), cap=0.5)
-HALF_WEIGHT = 0.3
+SMALL_WEIGHT = 0.25
 HARM = Bets(deltas=(0.02, 0.04, 0.08, 0.16, 0.32), weights=(0.2,) * 5, cap=0.5)
 
 
 def bets_for(mde: float, *, late: bool = False) -> Bets:
     """Bet on the smallest effect worth finding and on its double, fourfold and eightfold.
 
-    ``late`` adds its half, with three tenths of the coin: a test grows only on effects above half
-    of the smallest that it bets on, and after many failures what is left to find is small.
+    ``late`` adds its half and its quarter, with a quarter of the coin each: a test grows only on
+    effects above half of the smallest that it bets on, and after many candidates what is left to
+    find is small.
     """
     deltas = (mde, 2.0 * mde, 4.0 * mde, 8.0 * mde)
     if not late:
         return Bets(deltas=deltas, weights=PROMOTION.weights, cap=PROMOTION.cap)
-    weights = (HALF_WEIGHT, *((1.0 - HALF_WEIGHT) * weight for weight in PROMOTION.weights))
-    return Bets(deltas=(mde / 2.0, *deltas), weights=weights, cap=PROMOTION.cap)
+    usual = ((1.0 - 2.0 * SMALL_WEIGHT) * weight for weight in PROMOTION.weights)
+    weights = (SMALL_WEIGHT, SMALL_WEIGHT, *usual)
+    return Bets(deltas=(mde / 4.0, mde / 2.0, *deltas), weights=weights, cap=PROMOTION.cap)
 
 
 def log_e(

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from engine.experiment.decide import (
     ERROR_LOG_E,
     GUARDRAIL_LOG_E,
+    HALFWAY,
     HARM_LOG_E,
     MISSING_LOG_E,
     SRM_LOG_E,
@@ -125,6 +126,15 @@ def test_an_undecided_candidate_ends_with_its_budget():
     assert judged(OPEN) == ("continue", "undecided")
     assert judged(OPEN, {"candidate_units": 1_999}) == ("continue", "undecided")
     assert judged(OPEN, SPENT) == ("stop", "budget")
+
+
+def test_a_window_with_half_of_its_evidence_goes_on_beyond_its_budget():
+    half = HALFWAY * log(1 / RULES.alpha)
+
+    assert judged(OPEN, SPENT, {"log_e": half}) == ("continue", "undecided")
+    assert judged(OPEN, SPENT, {"log_e": half - 1e-9}) == ("stop", "budget")
+    assert judged(OPEN, SPENT, {"log_e": None}) == ("stop", "budget")
+    assert judged(HOPELESS, SPENT, {"log_e": half}) == ("stop", "futility")
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,12 @@ def test_after_the_last_look_the_window_is_over():
     assert judged(0.0, 0.0, 0.0, 1.0, candidate_units=2_000) == ("stop", "budget")
 
 
+def test_running_evidence_prolongs_no_planned_window():
+    promising = figures(log_e=2.0, candidate_units=2_000, **looked(0.0, 0.0, 0.0, 1.0))
+
+    assert decide(promising, PLANNED).cause == "budget"
+
+
 def test_a_look_that_measured_nothing_crosses_nothing():
     assert looked()["look_margin"] is None
     assert looked(None)["look_margin"] is None

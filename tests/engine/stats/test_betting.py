@@ -271,8 +271,17 @@ def test_the_lower_bound_is_where_the_evidence_crosses_its_bar(tallies, f, alpha
     assert low == pytest.approx(crossing(bar, -1.0, 1.0), abs=1e-9)
 
 
-def test_a_late_test_bets_on_half_the_smallest_effect_as_well():
+def test_a_late_test_bets_on_smaller_effects_as_well():
     bets = bets_for(0.02, late=True)
 
-    assert bets.deltas == (0.01, 0.02, 0.04, 0.08, 0.16)
-    assert bets.weights == pytest.approx((0.3, 0.28, 0.21, 0.14, 0.07))
+    assert bets.deltas == (0.005, 0.01, 0.02, 0.04, 0.08, 0.16)
+    assert bets.weights == pytest.approx((0.25, 0.25, 0.2, 0.15, 0.1, 0.05))
+
+
+def test_only_a_late_test_ever_proves_a_third_of_the_smallest_effect():
+    third = [binary(0.5, 242_800, 157_200, 240_000, 160_000)]
+
+    usual, late = (log_e(third, f=0.6, bets=bets_for(0.02, late=late)) for late in (False, True))
+
+    assert usual < 0.0
+    assert late > 15.0
