@@ -28,6 +28,10 @@ FEW = 6
 TRIES = 200
 REPULSION = 0.9
 FLOOR_SE = 1e-3
+LEAST_GAIN = 1e-15
+PROVABLE = 0.25
+"""Part of the smallest effect worth finding below which an improvement counts for nothing: it
+would take all the traffic that there is to prove it."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +192,7 @@ class Learner:
                 return np.zeros(0)
             points = self._encoding.points(pool)
             mean, sd = self._quality.differences(quality, points, at)
-            scores = _expected_improvement(mean, sd)
+            scores = _expected_improvement(mean - PROVABLE * self.mde, sd)
             for process, differences, limit in rails:
                 mean, sd = process.differences(differences, points, at)
                 scores = scores * ndtr((limit - mean) / sd)
@@ -234,4 +238,4 @@ def _hope(row: Row) -> float:
 def _expected_improvement(mean: FloatArray, sd: FloatArray) -> FloatArray:
     z = mean / sd
     gain: FloatArray = mean * ndtr(z) + sd * np.exp(-(z**2) / 2.0) / sqrt(2.0 * pi)
-    return np.maximum(gain, 1e-12)
+    return np.maximum(gain, LEAST_GAIN)

@@ -76,6 +76,15 @@ def test_open_trials_repel_their_likeness():
     assert apart > 0.05
 
 
+def test_what_could_not_be_proved_is_passed_over_for_the_unknown():
+    """Close to the baseline a hair is to be gained for sure; far from it nobody has looked."""
+    sure = [({"x": 0.2 + 0.01 * k, "y": 0.2}, 0.0005 * k) for k in range(1, 7)]
+    rows = [Row(at, START, Measured(lift, 0.001)) for at, lift in sure]
+    listed = [{"x": 0.27, "y": 0.2}, {"x": 0.7, "y": 0.8}]
+
+    assert Learner(PLANE, 0, mde=0.05).propose(rows, START, among=listed) == listed[1]
+
+
 def test_a_list_restricts_the_choice():
     rows = searched(Learner(PLANE, 2), 10)
     listed = [{"x": 0.79, "y": 0.61}, {"x": 0.1, "y": 0.9}, START]
