@@ -15,6 +15,8 @@ from engine.errors import ConfigError
 
 EVEN_UP_TO = 32
 """Trials: with more, an even part of the budget asks more of each than a fading one of most."""
+FADES = 0.5
+"""Of ``omega``, by which the part that a trial takes gets smaller: after 32 trials it is half."""
 ROUNDING = 1e-9
 
 
@@ -39,18 +41,19 @@ def next_alpha(
 ) -> float:
     """Return the level of the next trial; it promotes at E >= 1 / level.
 
-    ``omega`` is the part of what remains that a trial takes, and ``prior`` in [1/4, 4] what is
-    hoped of this one, fixed before its first unit. ``horizon`` is how many trials there will be at
-    most: up to 32 share the budget evenly, which asks less of all but the first few. The nats that
-    a trial needs at alpha = 0.05:
+    ``omega`` is the part of what remains that the first trial takes; the part of each later one is
+    a little smaller, or a long search would leave nothing for its last. ``prior`` in [1/4, 4] is
+    what is hoped of this one, fixed before its first unit. ``horizon`` is how many trials there
+    will be at most: up to 32 share the budget evenly, which asks less of all but the first few. The
+    nats that a trial needs at alpha = 0.05:
 
-    ========  =====  =====  =====  =====  =====
-    trial         1      4      8     16     32
-    geometric  5.77   5.96   6.22   6.74   7.77
+    ========  =====  =====  =====  =====  =====  =====  =====
+    trial         1      4      8     16     32     64    150
+    fading     5.77   6.05   6.38   6.95   7.85   9.10  11.05
     even, 8    5.08   5.08   5.08
     even, 16   5.77   5.77   5.77   5.77
     even, 32   6.46   6.46   6.46   6.46   6.46
-    ========  =====  =====  =====  =====  =====
+    ========  =====  =====  =====  =====  =====  =====  =====
 
     Raises:
         ConfigError: A figure is out of range, or nothing remains.
@@ -67,7 +70,8 @@ def next_alpha(
     even = 0.0 if horizon is None or horizon > EVEN_UP_TO else prior * alpha / horizon
     # Hopes above 1 may use an even budget up early; what remains is then taken part by part.
     fits = 0.0 < even <= left * (1.0 + ROUNDING)
-    taken = min(even, left) if fits else omega * prior * left
+    part = omega * prior / (1.0 + FADES * omega * len(spent))
+    taken = min(even, left) if fits else part * left
     return taken * (promotions + 1)
 
 

@@ -232,7 +232,7 @@ def test_in_mode_fdr_every_trial_pays_and_every_promotion_earns(stage):
     first, second, third = (level_of(workflow, one, fdr) for one in (known, paid, earned))
 
     assert first == pytest.approx(0.05 / 16)
-    assert second == pytest.approx((0.05 - window.alpha) / 16)
+    assert second == pytest.approx((0.05 - window.alpha) / 16.5)
     assert third == pytest.approx(2 * second)
 
 

@@ -16,7 +16,9 @@ def levels(trials, promotions=0):
     return spent
 
 
-@pytest.mark.parametrize(("trial", "nats"), [(1, math.log(320)), (16, 6.74), (32, 7.77)])
+@pytest.mark.parametrize(
+    ("trial", "nats"), [(1, math.log(320)), (16, 6.95), (32, 7.85), (150, 11.05)]
+)
 def test_a_trial_needs_the_published_evidence(trial, nats):
     assert math.log(1 / levels(trial)[-1].alpha) == pytest.approx(nats, abs=0.005)
 
@@ -94,10 +96,14 @@ def test_many_trials_take_their_part_of_what_remains():
     assert next_alpha([], alpha=0.05, horizon=33) == next_alpha([], alpha=0.05)
 
 
+def test_after_a_thousand_trials_something_is_left_to_prove_the_next():
+    assert math.log(1 / levels(1_000)[-1].alpha) < 17.0
+
+
 def test_an_even_budget_used_up_early_is_taken_part_by_part():
     spent = [Spent(0.049, 0)]
 
-    assert next_alpha(spent, alpha=0.05, horizon=8) == pytest.approx(0.001 / 16)
+    assert next_alpha(spent, alpha=0.05, horizon=8) == pytest.approx(0.001 / 16.5)
 
 
 @given(st.lists(st.floats(0.25, 4.0), max_size=60), st.integers(1, 40))
