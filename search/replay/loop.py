@@ -255,6 +255,7 @@ class Loop:
                 figures_of(self._step.sample(elapsed_s, expected), rules),
                 min_units=self._experiment.ramp.min_units,
                 max_units=longest_step(window, self._experiment.ramp.min_units),
+                rules=rules,
             )
             decision = ramp_decision(self._workflow, self._experiment, window, verdict)
         else:

@@ -49,7 +49,7 @@ def test_a_step_that_harms_is_rolled_back_whatever_was_known_before(stage):
 
 def test_patience_at_a_large_share_is_counted_on_the_rarer_baseline(tmp_path):
     """At nine tenths a candidate has nine units for each of the baseline's."""
-    stage = Stage(tmp_path, experiment_of(ramp={"steps": [0.25, 0.9], "min_units": 40}))
+    stage = Stage(tmp_path, experiment_of(ramp={"steps": [0.25, 0.9], "min_units": 8}))
     nominated(stage)
     ramp = stage.workflow.ramp
     fine = Verdict(action="promote", cause="evidence", reason="quick enough")
@@ -58,7 +58,7 @@ def test_patience_at_a_large_share_is_counted_on_the_rarer_baseline(tmp_path):
 
     found = step(stage)
 
-    assert found.figures["candidate_units"] > PATIENCE * 40
+    assert found.figures["candidate_units"] > PATIENCE * 8
     assert (found.action, found.cause) == ("continue", "undecided")
     stage.close()
 
