@@ -29,10 +29,16 @@ def connect(root: Path) -> Cluster:
     """Join the workspace's cluster as a driver, from a shell or from inside a Ray job.
 
     Raises:
-        ClusterError: None is up.
+        ClusterError: None is up, or this process is the driver of another one.
     """
     cluster = _require(load(root), root)
     if ray.is_initialized():
+        joined = ray.get_runtime_context().gcs_address
+        if joined.rpartition(":")[2] != cluster.address.rpartition(":")[2]:
+            raise ClusterError(
+                f"this process drives the cluster at {joined}, not {root}'s at {cluster.address}; "
+                "end that with `ray.shutdown()` first"
+            )
         return cluster
     # Ray's library reads this when a process first uses it, so a token is the caller's to set.
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")

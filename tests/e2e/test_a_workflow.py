@@ -74,6 +74,8 @@ def served(tmp_path_factory):
     server = loop.run_until_complete(model.__aenter__())
     before = dict(os.environ)
     os.environ |= {"OPENAI_BASE_URL": server.base_url, "TRIMTAB_SHOP": str(root / "shop.db")}
+    if ray.is_initialized():
+        ray.shutdown()
     try:
         bring_up(
             root,
