@@ -1,6 +1,6 @@
 """From the two books to the sample of a window: the one way, for deciding and for verifying."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, time
 from math import inf
@@ -10,17 +10,21 @@ from engine.config.guardrails import MetricGuardrail
 from engine.errors import UnmeasuredError
 from engine.evidence.measure import Facts, Pair, Questions, Shares, measure
 from engine.experiment.anchor import NOTHING, latency_spent, promotions
-from engine.experiment.figures import SHOWN_ALPHA
 from engine.experiment.rules import MetricRule, Rules, SegmentRule
 from engine.experiment.split import Split
 from engine.experiment.state import WorkflowState
 from engine.experiment.verdict import Evidence
 from engine.experiment.window import Window
-from engine.stats.ratio import ratio_interval
+from engine.stats.ratio import Stratum, ratio_interval
 from engine.stats.sample import Sample
 
 LATE = 16
 """Candidates that an experiment has tried, after which smaller lifts are looked for."""
+SPENT_ALPHA = 0.1
+"""Of both sides: only the upper end is used, at the 0.05 of every guardrail's proof."""
+SPENT_UNITS = 40_000
+"""Units, evenly split, at which that end is nearest: what a holdback of a tenth takes a good while
+to show, because every promotion that follows has to live with what it left open."""
 
 
 def pair_of(workflow: WorkflowState, window: Window, *, since: int = 0) -> Pair:
@@ -141,8 +145,17 @@ def tightened_by(
             ).latency
         ]
         with suppress(UnmeasuredError):
-            bounds[ramp.id] = ratio_interval(strata, alpha=SHOWN_ALPHA).high
+            bounds[ramp.id] = highest_ratio(strata)
     return bounds
+
+
+def highest_ratio(strata: Sequence[Stratum]) -> float:
+    """How much slower than its baseline a promoted variant may be.
+
+    Raises:
+        UnmeasuredError: A side has too few units.
+    """
+    return ratio_interval(strata, alpha=SPENT_ALPHA, planned_units=SPENT_UNITS).high
 
 
 def is_late(workflow: WorkflowState, window: Window) -> bool:

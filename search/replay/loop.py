@@ -24,7 +24,6 @@ from engine.experiment.entries import (
     WindowClosed,
     WindowOpened,
 )
-from engine.experiment.figures import SHOWN_ALPHA
 from engine.experiment.fold import after
 from engine.experiment.holdback import decide_holdback
 from engine.experiment.looks import counts_of, look_figures
@@ -33,10 +32,9 @@ from engine.experiment.split import BUCKETS, Split
 from engine.experiment.state import State, WorkflowState
 from engine.experiment.variant import Variant
 from engine.experiment.window import Window
-from engine.stats.ratio import ratio_interval
 from engine.stats.tally import LEVELS
 from search.allocation import is_worth_it, shares_of
-from search.assess import may_launch, rules_of
+from search.assess import highest_ratio, may_launch, rules_of
 from search.assessed import against_rivals, longest_step, z_of
 from search.frozen import expected_from, mean_from
 from search.life import closing
@@ -175,7 +173,7 @@ class Loop:
                 for stratum in self._cells(one).sample(0.0).latency
             ]
             with suppress(UnmeasuredError):
-                bounds[ramp.id] = ratio_interval(strata, alpha=SHOWN_ALPHA).high
+                bounds[ramp.id] = highest_ratio(strata)
         return bounds
 
     def _reallocate(self) -> None:
