@@ -77,7 +77,7 @@ class Plan:
     last: Level
     """The last of `windows.max_trials`, at the smallest part of the budget."""
     window: Span
-    """The longest that a window lasts: `windows.max_units`."""
+    """How long a window lasts without evidence: `windows.max_units`."""
     per_week: int
     """Candidates whose windows are over by then even if each lasts the longest."""
     within_duration: int | None

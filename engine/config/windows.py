@@ -28,7 +28,8 @@ class Windows(Frozen):
     min_units: int = Field(200, ge=1)
     """Matured candidate units before a promotion."""
     max_units: int = Field(2_000, ge=1)
-    """Matured candidate units after which a window closes undecided."""
+    """Matured candidate units after which a window closes undecided, unless half of the evidence
+    that it needs is in."""
     looks: int = Field(5, ge=1, le=20)
     """Looks at a window under `policy: group-sequential`, evenly up to `max_units`."""
     lease_s: float = Field(30.0, gt=0.0)
