@@ -1,6 +1,5 @@
 """Makes a replica's facts durable before anything that depends on them goes on."""
 
-import asyncio
 import os
 import uuid
 from collections.abc import Sequence
@@ -33,19 +32,19 @@ class Recorder:
             StoreFullError: It can't be made durable, so the paid call must not happen.
         """
         row["writer"] = self._writer
-        await asyncio.wrap_future(self._committer.submit("exposure", row))
+        await self._committer.hand("exposure", row)
 
     async def trace(self, row: Row) -> None:
         """Commit a trace; one that can't be is counted, and the answer still leaves."""
         row["writer"] = self._writer
         try:
-            await asyncio.wrap_future(self._committer.submit("trace", row))
+            await self._committer.hand("trace", row)
         except StoreFullError:
             self.lost_traces += 1
 
     async def feedback(self, rows: Sequence[Row]) -> list[Outcome]:
         """Commit feedback; each item is stored, duplicate or conflict."""
-        return [await asyncio.wrap_future(one) for one in self._feedback.submit_many(rows)]
+        return [await one for one in self._feedback.hand_many(rows)]
 
     def close(self) -> None:
         """Drain what was submitted."""

@@ -1,5 +1,6 @@
 """The one book of feedback: an idempotency key is used once, whichever process hears it."""
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -85,6 +86,10 @@ class FeedbackCommitter:
     def submit_many(self, rows: Sequence[Mapping[str, object]]) -> list[Future[Outcome]]:
         """Hand over several rows, all of them or none."""
         return self._group.submit_many([checked(row) for row in rows])
+
+    def hand_many(self, rows: Sequence[Mapping[str, object]]) -> list[asyncio.Future[Outcome]]:
+        """Hand over several rows from a running loop, all of them or none."""
+        return self._group.hand_many([checked(row) for row in rows])
 
     def close(self) -> None:
         """Write everything that waits, then stop; the book stays open."""

@@ -2,6 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
+from operator import contains
+from typing import TypeGuard
 
 import pyarrow as pa
 
@@ -26,6 +29,9 @@ def values_of(kind: Kind, row: Mapping[str, object]) -> Values:
     if not row.keys() <= checks.keys():
         unknown = sorted(row.keys() - checks.keys())
         raise BookError(f"{kind} has no column {', '.join(unknown)}; it has {', '.join(checks)}")
+    values = tuple(map(row.get, checks))
+    if _plain(kind, values):
+        return values
     return tuple(_checked(kind, name, row.get(name), check) for name, check in checks.items())
 
 
@@ -43,11 +49,31 @@ def table_of(kind: Kind) -> str:
     return f"CREATE TABLE {kind}(number INTEGER PRIMARY KEY AUTOINCREMENT, {columns}) STRICT"
 
 
-def insert_of(kind: Kind) -> str:
-    """The SQL that adds one row of this kind."""
+@cache
+def insert_of(kind: Kind, rows: int = 1) -> str:
+    """The SQL that adds this many rows of this kind."""
     columns = ", ".join(f'"{name}"' for name in _CHECKS[kind])
-    places = ", ".join("?" for _ in _CHECKS[kind])
-    return f"INSERT INTO {kind}({columns}) VALUES ({places})"
+    places = f"({', '.join('?' for _ in _CHECKS[kind])})"
+    return f"INSERT INTO {kind}({columns}) VALUES {', '.join([places] * rows)}"
+
+
+def _plain(kind: Kind, values: tuple[object, ...]) -> TypeGuard[Values]:
+    """Whether values are right at first sight; the others are looked at closely, one by one.
+
+    Every request waits for this, so it asks less than it could: exact types, ASCII, 32 bits.
+    """
+    if not all(map(contains, _EXACT[kind], map(type, values))):
+        return False
+    for value in values:
+        if isinstance(value, str):
+            if not value.isascii():
+                return False
+        elif isinstance(value, float):
+            if not math.isfinite(value):
+                return False
+        elif value is not None and not -_INT32 <= value < _INT32:  # type: ignore[operator]
+            return False
+    return True
 
 
 def _checked(kind: Kind, name: str, value: object, check: Callable[[object], Value]) -> Value:
@@ -102,6 +128,13 @@ _BY_TYPE: dict[pa.DataType, Callable[[object], Value]] = {
     pa.int32(): _whole(32),
     pa.bool_(): _truth,
 }
+_BY_EXACT_TYPE: dict[pa.DataType, type] = {
+    pa.string(): str,
+    pa.float64(): float,
+    pa.int64(): int,
+    pa.int32(): int,
+    pa.bool_(): bool,
+}
 _SQL = {
     pa.string(): "TEXT",
     pa.float64(): "REAL",
@@ -112,3 +145,11 @@ _SQL = {
 _CHECKS = {
     kind: {field.name: _BY_TYPE[field.type] for field in schema} for kind, schema in SCHEMAS.items()
 }
+_EXACT = {
+    kind: [
+        {_BY_EXACT_TYPE[field.type]} | (set() if field.name in REQUIRED else {type(None)})
+        for field in schema
+    ]
+    for kind, schema in SCHEMAS.items()
+}
+_INT32 = 1 << 31

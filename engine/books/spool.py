@@ -1,9 +1,12 @@
 """Where one process keeps its new facts until they are shipped."""
 
+import asyncio
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from itertools import chain
 from pathlib import Path
 
 from engine.books import lock
@@ -17,6 +20,8 @@ from engine.evidence.records import Kind
 
 KINDS: tuple[Kind, ...] = ("exposure", "trace")
 """The kinds that a spool holds; feedback has its own book."""
+MOST_ROWS = 64
+"""Rows in one statement."""
 
 Row = tuple[Kind, Mapping[str, object]]
 
@@ -65,9 +70,7 @@ class Spool:
         """Commit rows that are checked already."""
         with self._database.writing() as connection:
             for kind in KINDS:
-                values = [row for of, row in rows if of == kind]
-                if values:
-                    connection.executemany(insert_of(kind), values)
+                _insert(connection, kind, [row for of, row in rows if of == kind])
             self._passing("before commit")
         self._passing("after commit")
 
@@ -80,7 +83,7 @@ class Spool:
 class Committer:
     """Writes to a spool for many waiting requests, one commit for all who wait.
 
-    From asyncio: ``await asyncio.wrap_future(committer.submit(kind, row))``.
+    From asyncio: ``await committer.hand(kind, row)``.
     """
 
     def __init__(self, spool: Spool, *, capacity: int = CAPACITY) -> None:
@@ -100,6 +103,10 @@ class Committer:
         """Hand over several rows, all of them or none."""
         return self._group.submit_many([(_kept(kind), values_of(kind, row)) for kind, row in rows])
 
+    def hand(self, kind: Kind, row: Mapping[str, object]) -> asyncio.Future[None]:
+        """Hand over a row from a running loop, as `submit` does; a whole group wakes it once."""
+        return self._group.hand((_kept(kind), values_of(kind, row)))
+
     def close(self) -> None:
         """Write everything that waits, then stop; the spool stays open."""
         self._group.close()
@@ -115,6 +122,19 @@ def _held(path: Path) -> lock.Lock:
     if held is None:
         raise BookError(f"{path}: another process writes here; give each process its own spool")
     return held
+
+
+def _insert(connection: sqlite3.Connection, kind: Kind, rows: list[Values]) -> None:
+    """Add rows, many at once: each statement gives up the interpreter and waits to have it back.
+
+    Their numbers are powers of two, so that few statements stay prepared for ever.
+    """
+    done = 0
+    while left := len(rows) - done:
+        size = min(MOST_ROWS, 1 << (left.bit_length() - 1))
+        values = list(chain.from_iterable(rows[done : done + size]))
+        connection.execute(insert_of(kind, size), values)
+        done += size
 
 
 def _kept(kind: Kind) -> Kind:

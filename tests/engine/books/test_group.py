@@ -110,8 +110,8 @@ def test_closing_writes_what_waits_and_takes_no_more():
 async def test_a_request_that_gives_up_disturbs_nobody():
     gate = Gate()
     group, _ = opened(gate)
-    given_up = asyncio.ensure_future(asyncio.wrap_future(group.submit(1)))
-    waiting = asyncio.wrap_future(group.submit(2))
+    given_up = group.hand(1)
+    waiting = group.hand(2)
     await asyncio.sleep(0)
 
     given_up.cancel()
@@ -119,4 +119,71 @@ async def test_a_request_that_gives_up_disturbs_nobody():
 
     assert await waiting == 20
     assert gate.groups[1] == [1, 2]
+    group.close()
+
+
+class Woken(asyncio.SelectorEventLoop):
+    """A loop that counts how often other threads wake it."""
+
+    wakes = 0
+
+    def call_soon_threadsafe(self, *args, **options):
+        self.wakes += 1
+        return super().call_soon_threadsafe(*args, **options)
+
+
+def test_a_whole_group_wakes_its_loop_once():
+    gate = Gate()
+    group, _ = opened(gate)
+
+    async def wait_for_all():
+        waiting = [group.hand(number) for number in range(1, 101)]
+        gate.may.release(2)
+        return [await promise for promise in waiting]
+
+    with asyncio.Runner(loop_factory=Woken) as runner:
+        outcomes = runner.run(wait_for_all())
+        assert runner.get_loop().wakes == 1
+
+    assert outcomes == [10 * number for number in range(1, 101)]
+    group.close()
+
+
+async def test_all_of_several_are_taken_or_none_from_a_loop_too():
+    gate = Gate()
+    group, _ = opened(gate, capacity=3)
+
+    kept = group.hand_many([1, 2])
+    with pytest.raises(StoreFullError):
+        group.hand_many([3, 4])
+    gate.may.release(2)
+
+    assert [await promise for promise in kept] == [10, 20]
+    group.close()
+
+
+async def test_an_error_reaches_every_waiter_of_a_loop():
+    def write(items):
+        raise StoreFullError("full")
+
+    group = GroupCommit(write)
+
+    for promise in group.hand_many([1, 2]):
+        with pytest.raises(StoreFullError):
+            await promise
+    group.close()
+
+
+def test_a_loop_that_is_gone_stops_nobody_else():
+    gate = Gate()
+    group, _ = opened(gate)
+
+    async def leave():
+        group.hand(1)
+
+    asyncio.run(leave())
+    waiting = group.submit(2)
+    gate.may.release(3)
+
+    assert waiting.result(5) == 20
     group.close()

@@ -1,6 +1,10 @@
-import pytest
+import sqlite3
 
-from engine.books.rows import columns_of, values_of
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.books.rows import columns_of, insert_of, table_of, values_of
 from engine.errors import BookError
 from engine.evidence.records import SCHEMAS
 from tests.engine.books.facts import exposure, score
@@ -50,3 +54,29 @@ def test_feedback_needs_all_its_columns():
 
     with pytest.raises(BookError, match=r"feedback\.score is missing"):
         values_of("feedback", row)
+
+
+odd = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.sampled_from([-(1 << 31), 1 << 31, -(1 << 63), 1 << 63, "\ud800", "é"]),
+    st.binary(),
+)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(("unit_id", "bucket", "version", "forced"), odd)))
+def test_what_is_not_refused_is_kept_as_it_was_said(given):
+    try:
+        values = values_of("exposure", exposure("t") | given)
+    except BookError:
+        return
+
+    database = sqlite3.connect(":memory:")
+    database.execute(table_of("exposure"))
+    database.execute(insert_of("exposure"), values)
+    names = ", ".join(given)
+    assert database.execute(f"SELECT {names} FROM exposure").fetchone() == tuple(given.values())
+    database.close()

@@ -27,6 +27,17 @@ def test_a_row_is_on_disk_when_write_returns(tmp_path):
     spool.close()
 
 
+@pytest.mark.parametrize("count", [0, 1, 3, 64, 65, 200])
+def test_any_number_of_rows_is_written_in_their_order(tmp_path, count):
+    spool = spool_in(tmp_path)
+    names = [str(number) for number in range(count)]
+
+    spool.write([("exposure", exposure(name)) for name in names])
+
+    assert held(spool.path, "exposure") == names
+    spool.close()
+
+
 def test_one_bad_row_keeps_the_others_out(tmp_path):
     spool = spool_in(tmp_path)
 
@@ -113,7 +124,7 @@ async def test_requests_wait_for_their_commit_without_a_thread_each(tmp_path):
 
 
 async def _submitted(committer, name):
-    await asyncio.wrap_future(committer.submit("exposure", exposure(name)))
+    await committer.hand("exposure", exposure(name))
 
 
 def test_a_bad_row_is_refused_before_it_joins_a_group(tmp_path):
