@@ -1,6 +1,7 @@
 """Puts the texts of callers that come together into batches for one encoder."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -11,9 +12,8 @@ import numpy as np
 from engine.errors import UnmeasuredError
 from engine.workflow.embedding import FloatArray
 from engine.workflow.embeddings.sweep import Encode, Swept, best, swept
+from engine.workflow.embeddings.window import MOST_S, Window
 
-MOST_WAIT_S = 0.004
-"""The longest that a text waits for others to come."""
 USUAL_SIZE = 16
 """Texts of a batch, before a sweep said better."""
 
@@ -41,22 +41,21 @@ class Batcher:
 
     What comes while the encoder works waits for it, so a busy encoder fills its batches by itself.
     An idle one begins at once, unless its last batches were shared: then others are likely to be
-    on their way, and it waits for them, the longer the fuller those batches were. Texts of like
-    length go together, and a text that several callers want is encoded once.
+    on their way, and its window says how long it waits for them. Texts of like length go together,
+    and a text that several callers want is encoded once.
     """
 
     def __init__(
-        self, encode: Encode, *, size: int = USUAL_SIZE, most_wait_s: float = MOST_WAIT_S
+        self, encode: Encode, *, size: int = USUAL_SIZE, most_wait_s: float = MOST_S
     ) -> None:
         self._encode = encode
         self._size = size
-        self._most_wait_s = most_wait_s
+        self._window = Window(most_wait_s)
         # One thread: a CPU gains nothing from two encodings at once.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._known: dict[str, _Wanted] = {}
         self._queue: list[_Wanted] = []
         self._full = asyncio.Event()
-        self._fullness = 0.0
         self._worker: asyncio.Task[None] | None = None
         self._counts = Batched()
 
@@ -118,13 +117,14 @@ class Batcher:
             taken = sorted(self._queue, key=lambda each: len(each.text))
             self._queue.clear()
             self._full.clear()
-            self._fullness += 0.5 * (min(1.0, (len(taken) - 1) / self._size) - self._fullness)
             for start in range(0, len(taken), self._size):
                 await self._deliver(taken[start : start + self._size])
+            # What others shared counts from when it was done: an encoder at work is not idle.
+            self._window.saw((len(taken) - 1) / self._size, time.monotonic())
 
     async def _others(self) -> None:
-        wait_s = self._most_wait_s * self._fullness
-        if len(self._queue) < self._size and wait_s > self._most_wait_s / 100:
+        wait_s = self._window.wait_s(time.monotonic())
+        if len(self._queue) < self._size and wait_s:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._full.wait()
