@@ -32,6 +32,7 @@ SECRETS = {
     "555-234-5678": "[phone]",
     "13812345678": "[phone]",
     "+1 (415) 555-2671": "[phone]",
+    "+33 6 12 34 56 78": "[phone]",
 }
 PROSE = (
     "PEP 634 took 3.10 out of 2020-02-12T10:11:12 into 2021-10-04.",
@@ -39,6 +40,7 @@ PROSE = (
     "Set token: NAME, then secret sauce; bearer of news.",
     "f(x) + 12 - 345 - 678 == 0x7fffffffffffffff",
     "order 4111 1111 1111 1112 has no valid check digit",
+    "Decimal('+35236450.6') and +12345678901234567890",
     "matrix @ vector, @decorator, user@localhost",
     "trace 4f2a9c1e8b7d4f2a9c1e8b7d4f2a9c1e.0123456789abcdef at 1763719200.123456",
     "ISBN 978-3-16-148410-0, version 555.234.56",
