@@ -1,0 +1,252 @@
+"""The one book of tasks: work that was accepted is done, whichever process lives to do it.
+
+A task is claimed under a lease with a token. Who lets the lease run out loses the task to the next
+claim, and the token of whoever lost it fits nothing any more: at least once, and one result.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.books import packed
+from engine.books.packed import Packer
+from engine.books.points import Passing, unwatched
+from engine.books.sqlite import Database
+from engine.books.task import Claimed, Ending, NewTask, State, Submitted, Task
+from engine.books.taskrows import (
+    CLAIM,
+    COLUMNS,
+    DUE,
+    HELD,
+    OPEN,
+    SCHEMA,
+    end,
+    enter,
+    found,
+    key_of,
+    task_of,
+)
+from engine.errors import StoreCorruptError
+
+CAPACITY = 10_000
+"""Tasks that may be open; more are refused, so that a queue never grows beyond what is worked."""
+ATTEMPTS = 3
+"""How many workers may die over a task before it counts as failed."""
+RETENTION_S = 24 * 3_600.0
+"""How long a task that ended can be asked for."""
+SWEPT = 500
+"""Tasks deleted in one transaction."""
+
+
+class TaskBook:
+    """A workspace's tasks; shared by the threads of a process and by other processes.
+
+    Raises:
+        StoreFullError: The file can't be opened or created now.
+    """
+
+    def __init__(
+        self, path: Path, *, capacity: int = CAPACITY, passing: Passing = unwatched
+    ) -> None:
+        self._passing = passing
+        self._capacity = capacity
+        self._database = Database(path, (*SCHEMA, *packed.SCHEMA))
+        self._packer = Packer(self._database)
+
+    def submit(self, tasks: Sequence[NewTask]) -> list[Submitted]:
+        """Commit these tasks in one transaction and say for each what became of it.
+
+        An owner's key with the same body again is the task that it began; with another body it is
+        a conflict. A key is known as long as its task is.
+
+        Raises:
+            StoreFullError: None was written.
+        """
+        frames = [self._packer.pack(task.asked) for task in tasks]
+        with self._database.writing() as connection:
+            (taken,) = connection.execute(f"SELECT count(*) FROM tasks WHERE {OPEN}").fetchone()
+            answers = []
+            for task, frame in zip(tasks, frames, strict=True):
+                answer = enter(connection, task, frame, room=self._capacity > taken)
+                taken += answer.outcome == "queued"
+                answers.append(answer)
+            self._passing("before commit")
+        self._passing("after commit")
+        return answers
+
+    def is_due(self, now: float) -> bool:
+        """Whether a claim would find something; asks without waiting for any writer."""
+        with self._database.reading() as connection:
+            return connection.execute(DUE, (now, 1)).fetchone() is not None
+
+    def claim(
+        self, now: float, lease_s: float, *, most: int, attempts: int = ATTEMPTS
+    ) -> list[Claimed]:
+        """Take up to ``most`` tasks that nobody works on, the longest waiting first.
+
+        Tasks past their deadline are expired, and those that cost too many workers have failed.
+        """
+        claimed = []
+        with self._database.writing() as connection:
+            for seq, tried, deadline_at in connection.execute(DUE, (now, most)).fetchall():
+                if deadline_at <= now:
+                    end(connection, seq, "expired", "deadline", now)
+                elif tried >= attempts:
+                    end(connection, seq, "failed", "attempts", now)
+                else:
+                    claimed.append(connection.execute(CLAIM, (now, now + lease_s, seq)).fetchone())
+            self._passing("before commit")
+        self._passing("after commit")
+        return [one for row in claimed if (one := self._opened(row, now)) is not None]
+
+    def renew(self, held: Sequence[tuple[str, int]], until: float) -> list[bool]:
+        """Prolong leases by id and token; False where the task was lost or cancelled."""
+        with self._database.writing() as connection:
+            return [
+                connection.execute(
+                    f"UPDATE tasks SET due = ? WHERE {HELD}", (until, key_of(id), token)
+                ).rowcount
+                == 1
+                for id, token in held
+            ]
+
+    def finish(
+        self,
+        id: str,
+        token: int,
+        ending: Ending,
+        at: float,
+        *,
+        answered: bytes | None = None,
+        reason: str | None = None,
+    ) -> bool:
+        """End a task; False, and nothing written, where it was lost or cancelled meanwhile."""
+        frame = None if answered is None else self._packer.pack(answered)
+        with self._database.writing() as connection:
+            ended = connection.execute(
+                "UPDATE tasks SET state = ?, due = NULL, ended_at = ?, reason = ?, answered = ? "
+                f"WHERE {HELD}",
+                (ending, at, reason, frame, key_of(id), token),
+            )
+            if ended.rowcount and answered is not None:
+                packed.took_in(connection, len(answered))
+            self._passing("before commit")
+        self._passing("after commit")
+        return ended.rowcount == 1
+
+    def release(self, id: str, token: int, due: float) -> bool:
+        """Give a task back to the queue, to be claimed from ``due`` on; it costs no attempt."""
+        with self._database.writing() as connection:
+            return (
+                connection.execute(
+                    "UPDATE tasks SET state = 'queued', due = ?, attempts = attempts - 1, "
+                    f"started_at = NULL WHERE {HELD}",
+                    (due, key_of(id), token),
+                ).rowcount
+                == 1
+            )
+
+    def cancel(self, id: str, at: float) -> Task:
+        """End a task that hasn't ended; its worker, if any, hears of it at the next renewal.
+
+        Raises:
+            NotFoundError: There is none of that id any more.
+        """
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE tasks SET state = 'cancelled', due = NULL, ended_at = ? "
+                f"WHERE id = ? AND {OPEN}",
+                (at, key_of(id)),
+            )
+            return task_of(found(connection, id, COLUMNS))
+
+    def status(self, id: str) -> Task:
+        """How a task stands.
+
+        Raises:
+            NotFoundError: There is none of that id any more.
+        """
+        with self._database.reading() as connection:
+            return task_of(found(connection, id, COLUMNS))
+
+    def result(self, id: str) -> bytes | None:
+        """What a task was answered; None where nothing was.
+
+        Raises:
+            NotFoundError: There is none of that id any more.
+            StoreCorruptError: It can't be read.
+        """
+        with self._database.reading() as connection:
+            (frame,) = found(connection, id, "answered")
+        return None if frame is None else self._packer.unpack(frame)
+
+    def owned(
+        self,
+        owner: str,
+        *,
+        workflow: str | None = None,
+        state: State | None = None,
+        most: int = 100,
+    ) -> list[Task]:
+        """An owner's tasks, the newest first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM tasks WHERE owner = ?1 "
+                "AND (?2 IS NULL OR workflow = ?2) AND (?3 IS NULL OR state = ?3) "
+                "ORDER BY seq DESC LIMIT ?4",
+                (owner, workflow, state, most),
+            ).fetchall()
+        return [task_of(row) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many tasks are in each state."""
+        with self._database.reading() as connection:
+            return dict(
+                connection.execute("SELECT state, count(*) FROM tasks GROUP BY state").fetchall()
+            )
+
+    def sweep(self, now: float, *, retention_s: float = RETENTION_S) -> int:
+        """Expire what waited too long, delete what ended long ago; how many were deleted."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE tasks SET state = 'expired', reason = 'deadline', due = NULL, ended_at = ? "
+                "WHERE state = 'queued' AND deadline_at <= ?",
+                (now, now),
+            )
+            gone = connection.execute(
+                "DELETE FROM tasks WHERE seq IN (SELECT seq FROM tasks WHERE ended_at < ? LIMIT ?)",
+                (now - retention_s, SWEPT),
+            )
+            (oldest_at,) = connection.execute(
+                "SELECT coalesce(min(submitted_at), ?) FROM tasks", (now,)
+            ).fetchone()
+            packed.forget(connection, oldest_at)
+        return gone.rowcount
+
+    def learn(self, at: float) -> bool:
+        """Learn a dictionary from the newest tasks when it is time; whether one was learnt."""
+        learnt = packed.is_due(self._database) and packed.learn(self._database, self._newest(), at)
+        self._packer.refresh()
+        return learnt
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _opened(self, row: tuple[Any, ...], now: float) -> Claimed | None:
+        id, token, attempt, workflow, frame, deadline_at = row
+        try:
+            asked = self._packer.unpack(frame)
+        except StoreCorruptError:
+            # no worker could ever do it, and the tasks claimed with it must not wait for it
+            self.finish(id.hex(), token, "failed", now, reason="unreadable")
+            return None
+        return Claimed(id.hex(), token, attempt, workflow, asked, deadline_at)
+
+    def _newest(self) -> Iterator[bytes]:
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT asked, answered FROM tasks ORDER BY seq DESC LIMIT 1000"
+            ).fetchall()
+        for row in rows:
+            yield from (self._packer.unpack(frame) for frame in row if frame is not None)
