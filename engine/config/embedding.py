@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from engine.config.frozen import Frozen
-from engine.config.problem import Problem, did_you_mean, impossible
+from engine.config.problem import Problem, impossible
 
 PACKAGED = "all-MiniLM-L6-v2"
 """The model that comes with the package, and that every index is built with."""
@@ -77,7 +77,3 @@ class Embeddings(Frozen):
         if self.device == "cuda" and not self.gpus:
             why = "got `cuda`, but `gpus` reserves none; write for example `gpus: 0.2`"
             yield Problem(("device",), why)
-
-    def unknown(self, name: str) -> str:
-        """What to tell who asks for a model that isn't here."""
-        return f"model: there is no embedding model {name!r}; {did_you_mean(name, self.models)}"

@@ -111,6 +111,10 @@ class Shelf(Generic[M]):
         if (place := self._places.pop(name, None)) is not None:
             self._retire(place)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether it is here or on its way."""
+        return name in self._places
+
     def peek(self, name: str) -> M | None:
         """The model of this name, if it is ready; nobody counts as its user."""
         place = self._places.get(name)

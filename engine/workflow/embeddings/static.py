@@ -36,6 +36,16 @@ class StaticEncoder:
         weights = WEIGHT / (WEIGHT + often)
         self._table = (table - table.mean(axis=0)) * weights[:, None].astype(np.float32)
 
+    @property
+    def bytes(self) -> int:
+        """What its table takes."""
+        return int(self._table.nbytes)
+
+    def tokens(self, texts: Sequence[str]) -> int:
+        """How many tokens it reads of these texts."""
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return sum(len(each.ids) for each in encodings)
+
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Unit-norm vectors of 384 numbers, one row a text."""
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
