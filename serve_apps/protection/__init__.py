@@ -1,0 +1,1 @@
+"""What keeps one client, one variant or one rush from taking the gateway down."""
