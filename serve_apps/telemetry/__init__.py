@@ -1,0 +1,1 @@
+"""What the serving side shows to the outside: metrics, logs, traces for other systems."""

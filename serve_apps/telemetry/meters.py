@@ -1,0 +1,133 @@
+"""Adds up what requests did, and hands the sums on each second: the request itself only adds."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from serve_apps.telemetry import table
+from serve_apps.telemetry.spans import span_marks
+from serve_apps.telemetry.table import Metric
+
+log = logging.getLogger("trimtab.telemetry")
+
+FLUSH_S = 1.0
+SLICE = 32
+"""Values handed on before requests may go on: some 0.1 ms."""
+MOST_VALUES = 64
+"""Values that a label may take in one process; the ones after them are counted as `other`."""
+OTHER = "other"
+
+Labels = tuple[str, ...]
+
+
+class Instrument(Protocol):
+    """Where one metric's values go."""
+
+    def record(self, value: float, labels: dict[str, str]) -> None:
+        """Add to a counter, set a gauge, or observe."""
+        ...
+
+
+class Meters:
+    """One process's metrics; for the event loop's thread only."""
+
+    def __init__(self, instrument: Callable[[Metric], Instrument]) -> None:
+        self._instrument = instrument
+        self._instruments: dict[Metric, Instrument] = {}
+        self._sums: defaultdict[tuple[Metric, Labels], float] = defaultdict(float)
+        self._values: defaultdict[tuple[Metric, Labels], list[float]] = defaultdict(list)
+        self._gauges: dict[Metric, dict[Labels, float]] = {}
+        self._seen: defaultdict[str, set[str]] = defaultdict(set)
+
+    def request(self, row: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> None:
+        """Count a request by its trace row and its spans; what nobody measured counts nowhere."""
+        workflow, variant = row["workflow"], row["variant"]
+        who = (workflow, variant)
+        sums, values = self._sums, self._values
+        sums[table.REQUESTS, (*who, row["status"])] += 1
+        values[table.REQUEST_SECONDS, who].append(row["duration_s"])
+        values[table.OVERHEAD_SECONDS, (workflow,)].append(row["overhead_s"])
+        sums[table.SEGMENTS, (workflow, row.get("segment") or "unknown")] += 1
+        if row["error"]:
+            sums[table.ERRORS, (*who, row["error"])] += 1
+        if row["input_tokens"]:
+            sums[table.TOKENS, (*who, "input")] += row["input_tokens"]
+        if row["output_tokens"]:
+            sums[table.TOKENS, (*who, "output")] += row["output_tokens"]
+        if row["cost_usd"]:
+            sums[table.COST, who] += row["cost_usd"]
+        if row["cache_hit"]:
+            sums[table.CACHED, who] += 1
+        for span in spans:
+            for metric, labels, value in span_marks(span):
+                if metric.kind == "histogram":
+                    values[metric, (workflow, *labels)].append(value)
+                else:
+                    sums[metric, (workflow, *labels)] += value
+
+    def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
+        """Add to a counter."""
+        if by:
+            self._sums[metric, labels] += by
+
+    def gauge(self, metric: Metric, value: float, *labels: str) -> None:
+        """Set a gauge; it stays so until it is set again."""
+        self._gauges.setdefault(metric, {})[labels] = value
+
+    def gauges(self, metric: Metric, values: Mapping[Labels, float]) -> None:
+        """Set all of a gauge's values; those that were there before go."""
+        self._gauges[metric] = dict(values)
+
+    def flush(self) -> None:
+        """Hand on everything that was added up since the last time."""
+        for metric, labels, value in self._taken():
+            self._hand_on(metric, labels, value)
+
+    async def keep_flushing(
+        self, before: Callable[[], None] = lambda: None, every_s: float = FLUSH_S
+    ) -> None:
+        """Hand on for ever; `before` sets the gauges that are read just in time."""
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                before()
+                await self._flushed()
+            except Exception:
+                # A figure that can't be told must not end the telling of all others.
+                log.exception("some metrics of this second were not handed on")
+
+    async def _flushed(self) -> None:
+        for number, (metric, labels, value) in enumerate(self._taken()):
+            self._hand_on(metric, labels, value)
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+
+    def _taken(self) -> Iterator[tuple[Metric, Labels, float]]:
+        sums, self._sums = self._sums, defaultdict(float)
+        values, self._values = self._values, defaultdict(list)
+        gauges = {metric: dict(known) for metric, known in self._gauges.items()}
+        yield from ((metric, labels, value) for (metric, labels), value in sums.items())
+        for (metric, labels), observed in values.items():
+            yield from ((metric, labels, value) for value in observed)
+        for metric, known in gauges.items():
+            yield from ((metric, labels, value) for labels, value in known.items())
+
+    def _hand_on(self, metric: Metric, labels: Labels, value: float) -> None:
+        instrument = self._instruments.get(metric)
+        if instrument is None:
+            instrument = self._instruments[metric] = self._instrument(metric)
+        instrument.record(value, self._few(zip(metric.labels, labels, strict=True)))
+
+    def _few(self, labels: Iterable[tuple[str, str]]) -> dict[str, str]:
+        return {name: self._known(name, value) for name, value in labels}
+
+    def _known(self, name: str, value: str) -> str:
+        seen = self._seen[name]
+        if value in seen:
+            return value
+        if len(seen) >= MOST_VALUES:
+            return OTHER
+        seen.add(value)
+        return value
