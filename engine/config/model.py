@@ -68,5 +68,7 @@ class Resilience(Frozen):
     breaker: Breaker = Breaker()
     tiers: Tiers = Tiers()
     fallback: Fallback = Fallback()
+    first_token_timeout_s: float = Field(30.0, gt=0.0, le=600.0)
+    """A streamed answer that has not begun by then is given up and asked for again."""
     idle_timeout_s: float = Field(15.0, gt=0.0, le=300.0)
-    """A streamed answer that brings nothing for this long is given up."""
+    """A streamed answer that has begun and brings nothing for this long is given up."""

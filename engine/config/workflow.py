@@ -29,6 +29,7 @@ from engine.config.tools import Tools
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NodeName = Literal["qa_agent", "qa_with_tool_agent"]
+Placement = Literal["slot", "inline"]
 
 
 class Llm(Frozen):
@@ -41,6 +42,8 @@ class Llm(Frozen):
     temperature: float = Field(0.2, ge=0.0, le=2.0)
     top_p: float = Field(1.0, gt=0.0, le=1.0)
     max_tokens: int = Field(512, ge=1, le=32_768)
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the request calls `max_tokens`; reasoning models take only the newer name."""
     prompt: str = "plain"
     """A key of `prompts`: the system message."""
     timeout_s: float = Field(20.0, gt=0.0)
@@ -135,6 +138,10 @@ class Nodes(Frozen):
 class Deploy(Frozen):
     """How much machine a workflow gets; not a part of any variant."""
 
+    placement: Placement = "slot"
+    """`slot`: each variant runs in replicas of its own. `inline`: all of them run in the gateway's
+    replicas, which suits graphs that only wait for remote models. It holds for every variant of a
+    workflow, so that their latencies compare."""
     slots: int = Field(5, ge=2, le=64)
     gateways: int = Field(2, ge=1, le=16)
     models: int = Field(1, ge=1, le=16)

@@ -3,17 +3,16 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
 
-from openai import AsyncOpenAI
-
+from engine.config.model import Resilience
 from engine.config.workflow import Llm
 from engine.errors import DeadlineError
 from engine.workflow.failure import StepError
 from engine.workflow.model.answer import Answer
-from engine.workflow.model.codes import failed, is_fault, translated
-from engine.workflow.model.transport import FAILURES
+from engine.workflow.model.codes import failed, is_fault
+from engine.workflow.model.line import Line, Request
 from engine.workflow.parts import Offer, OnText
 from engine.workflow.reply import Message, Reply
 from engine.workflow.run import Run
@@ -54,9 +53,9 @@ class Turn:
 class Endpoint:
     """Where one variant's questions go, and with which settings."""
 
-    upstream: AsyncOpenAI
+    line: Line
     settings: Llm
-    idle_timeout_s: float
+    resilience: Resilience
 
     async def answer(self, turn: Turn, answer: Answer, first_text: OnText) -> Reply:
         """Ask once; what arrives is put into `answer` also when the call fails.
@@ -72,44 +71,44 @@ class Endpoint:
         try:
             async with asyncio.timeout(limit_s):
                 if turn.on_text is None:
-                    answer.take_whole(await self.upstream.chat.completions.create(**request))
+                    answer.take_whole(await self.line.whole(request))
                 else:
                     await self._hear(request, turn, answer, first_text)
         except TimeoutError as error:
             why = f"{answer.asked} took longer than {limit_s:.3f} s"
             raise DeadlineError(why) from error
-        except FAILURES as error:
-            raise translated(error, answer.asked) from error
         return answer.reply()
 
-    async def _hear(
-        self, request: dict[str, Any], turn: Turn, answer: Answer, first_text: OnText
-    ) -> None:
-        stream = await self.upstream.chat.completions.create(
-            **request, stream=True, stream_options={"include_usage": True}
-        )
+    async def _hear(self, request: Request, turn: Turn, answer: Answer, first_text: OnText) -> None:
         now = asyncio.get_running_loop().time
+        limits = self.resilience
         try:
-            async with stream, asyncio.timeout(self.idle_timeout_s) as idle:
-                async for piece in stream:
-                    idle.reschedule(now() + self.idle_timeout_s)
+            async with (
+                asyncio.timeout(limits.first_token_timeout_s) as patience,
+                aclosing(self.line.pieces(request)) as pieces,
+            ):
+                async for piece in pieces:
                     text = answer.take_piece(piece)
+                    if answer.begun:
+                        patience.reschedule(now() + limits.idle_timeout_s)
                     if text and not turn.told:
                         first_text(text)
                     turn.tell(text)
         except TimeoutError as error:
-            why = f"{answer.asked}: nothing arrived for {self.idle_timeout_s:g} s"
-            raise failed("upstream_stalled", why) from error
-        except FAILURES as error:
-            raise translated(error, answer.asked, answering=True) from error
+            why = (
+                f"nothing more arrived for {limits.idle_timeout_s:g} s"
+                if answer.begun
+                else f"its answer had not begun after {limits.first_token_timeout_s:g} s"
+            )
+            raise failed("upstream_stalled", f"{answer.asked}: {why}") from error
 
-    def _request(self, model: str, turn: Turn) -> dict[str, Any]:
-        request: dict[str, Any] = {
+    def _request(self, model: str, turn: Turn) -> Request:
+        request: Request = {
             "model": model,
             "messages": list(turn.messages),
             "temperature": self.settings.temperature,
             "top_p": self.settings.top_p,
-            "max_tokens": self.settings.max_tokens,
+            self.settings.max_tokens_field: self.settings.max_tokens,
         }
         if turn.offer.tools:
             request |= {"tools": list(turn.offer.tools), "tool_choice": turn.offer.choice}

@@ -18,6 +18,7 @@ from engine.workflow.model.call import Endpoint, Turn
 from engine.workflow.model.fallback import FREE, Choice, Remembered, StandIn, nothing_remembered
 from engine.workflow.model.prices import PriceList, today
 from engine.workflow.model.retry import Retries
+from engine.workflow.model.transport import line_of
 from engine.workflow.parts import NOTHING, Offer, OnText, Tier
 from engine.workflow.reply import Message, Reply, Usage
 from engine.workflow.run import Run
@@ -40,7 +41,7 @@ class Client:
     def __init__(
         self, upstream: AsyncOpenAI, settings: Llm, resilience: Resilience, kept: Kept
     ) -> None:
-        self._endpoint = Endpoint(upstream, settings, resilience.idle_timeout_s)
+        self._endpoint = Endpoint(line_of(upstream), settings, resilience)
         self._choice = Choice(settings.name, resilience, kept.remembered)
         self._retries = Retries(resilience.retry, kept.dice)
         self._kept = kept

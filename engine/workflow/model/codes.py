@@ -3,11 +3,13 @@
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import aiohttp
 import openai
+import orjson
 
 from engine.workflow.failure import Action, LlmError, Severity
 
@@ -33,6 +35,9 @@ _TOO_LONG = re.compile(
 )
 _FILTERED = re.compile(r"content_filter|content_policy|content management policy", re.I)
 
+_WORDS = 2_000
+"""Letters of an endpoint's own words that are kept; some send a whole page."""
+
 
 def failed(code: str, why: str, retry_after_s: float | None = None) -> LlmError:
     """The failure of this code, with its severity and action."""
@@ -40,10 +45,37 @@ def failed(code: str, why: str, retry_after_s: float | None = None) -> LlmError:
     return LlmError(code, why, severity=severity, action=action, retry_after_s=retry_after_s)
 
 
+def refused(status: int, headers: Mapping[str, str], content: bytes, model: str) -> LlmError:
+    """The failure that an endpoint's status says, with what its body says of it."""
+    said = _Said.of(_error_in(content))
+    code = _code_of_status(status, said)
+    wait_s = retry_after_s(headers, datetime.now(UTC))
+    return failed(code, f"{model}: status {status}: {said.message}", wait_s)
+
+
+def told(error: object, model: str) -> LlmError:
+    """The failure that a stream tells of in the middle of an answer."""
+    said = _Said.of(error)
+    throttled = said.code in {"429", "rate_limit_exceeded"}
+    code = "upstream_throttled" if throttled else said.refusal or "upstream_5xx"
+    return failed(code, f"{model}: {said.message}")
+
+
 def translated(error: Exception, model: str, *, answering: bool = False) -> LlmError:
-    """What the client raised, in our words; `answering` once the answer had begun to arrive."""
-    code = _code_answering(error) if answering else _code(error)
-    return failed(code, f"{model}: {error}", _retry_after_s(error))
+    """What the openai client raised, in our words; `answering` once an answer had begun."""
+    why = f"{model}: {error}"
+    match error:
+        case openai.APIStatusError():
+            said = error.response
+            return refused(error.status_code, said.headers, said.content, model)
+        case openai.APITimeoutError() if _waited_for_data(error):
+            return failed("upstream_stalled", why)
+        case openai.APIConnectionError() | aiohttp.ClientError():
+            return failed("upstream_cut" if answering else "upstream_unreachable", why)
+        case openai.APIError() if answering:
+            return told(error.body, model)
+        case _:
+            return failed("upstream_malformed", why)
 
 
 def is_fault(failure: BaseException) -> bool:
@@ -75,65 +107,54 @@ def _amount(written: str | None) -> float | None:
     return amount if math.isfinite(amount) and amount >= 0.0 else None
 
 
-def _retry_after_s(error: Exception) -> float | None:
-    if not isinstance(error, openai.APIStatusError):
-        return None
-    return retry_after_s(error.response.headers, datetime.now(UTC))
+@dataclass(frozen=True)
+class _Said:
+    """What an endpoint says of a failure, in the protocol's words or in others."""
+
+    code: str
+    type: str
+    message: str
+
+    @classmethod
+    def of(cls, error: object) -> "_Said":
+        if not isinstance(error, dict):
+            return cls("", "", str(error)[:_WORDS])
+        message = str(error.get("message") or error)[:_WORDS]
+        return cls(str(error.get("code")), str(error.get("type")), message)
+
+    @property
+    def refusal(self) -> str | None:
+        """The code of a refusal that these words are known for."""
+        words = f"{self.code} {self.type} {self.message}"
+        if _TOO_LONG.search(words):
+            return "context_too_long"
+        return "upstream_filtered" if _FILTERED.search(words) else None
 
 
-def _code(error: Exception) -> str:
-    match error:
-        case openai.APIStatusError():
-            return _code_of_status(error)
-        case openai.APITimeoutError() if _waited_for_data(error):
-            return "upstream_stalled"
-        case openai.APIConnectionError() | aiohttp.ClientError():
-            return "upstream_unreachable"
-        case _:
-            return "upstream_malformed"
+def _error_in(content: bytes) -> object:
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return content[:_WORDS].decode(errors="replace")
+    return body.get("error", body) if isinstance(body, dict) else body
 
 
-def _code_of_status(error: openai.APIStatusError) -> str:
-    match error.status_code:
+def _code_of_status(status: int, said: _Said) -> str:
+    match status:
         case 401 | 402 | 403:
             return "upstream_denied"
         case 429:
             # An empty account answers like a busy endpoint, but waiting does not fill it.
-            empty = "insufficient_quota" in (error.code, error.type)
+            empty = "insufficient_quota" in (said.code, said.type)
             return "upstream_denied" if empty else "upstream_throttled"
         case 408:
             return "upstream_stalled"
-        case status if status >= 500:
+        case _ if status >= 500:
             return "upstream_5xx"
         case 413:
             return "context_too_long"
         case _:
-            return _refusal(error) or "upstream_rejected"
-
-
-def _code_answering(error: Exception) -> str:
-    match error:
-        case openai.APITimeoutError() if _waited_for_data(error):
-            return "upstream_stalled"
-        case openai.APIConnectionError() | aiohttp.ClientError():
-            return "upstream_cut"
-        case openai.APIError(code="429" | "rate_limit_exceeded"):
-            return "upstream_throttled"
-        case openai.APIError():
-            return _refusal(error) or "upstream_5xx"
-        case _:
-            return "upstream_malformed"
-
-
-def _refusal(error: openai.APIError) -> str | None:
-    words = _words(error)
-    if _TOO_LONG.search(words):
-        return "context_too_long"
-    return "upstream_filtered" if _FILTERED.search(words) else None
-
-
-def _words(error: openai.APIError) -> str:
-    return f"{error.code} {error.type} {error.message}"
+            return said.refusal or "upstream_rejected"
 
 
 def _waited_for_data(error: Exception) -> bool:

@@ -39,9 +39,27 @@ class Place:
         return await self.ask(on_text=self.heard.append, **more)
 
 
-@pytest.fixture(params=[openai.DefaultAioHttpClient, openai.DefaultAsyncHttpx2Client])
+def given(http):
+    """A client from outside, over this HTTP library."""
+
+    def opened(base_url, api_key):
+        return openai.AsyncOpenAI(
+            base_url=base_url, api_key=api_key, max_retries=0, http_client=http()
+        )
+
+    return opened
+
+
+WAYS = {
+    "lean": upstream,
+    "aiohttp": given(openai.DefaultAioHttpClient),
+    "httpx2": given(openai.DefaultAsyncHttpx2Client),
+}
+
+
+@pytest.fixture(params=WAYS)
 def place(request):
-    """With both clients that `transport` chooses from, which name failures differently."""
+    """Over our own line and over clients from outside, which name failures differently."""
 
     @asynccontextmanager
     async def made(*answers, deadline_s=5.0, budget=None, remembered=None, llm=None, **settings):
@@ -51,7 +69,7 @@ def place(request):
         more = {"remembered": remembered} if remembered else {}
         kept = Kept(breakers, PRICES, dice=Random(1), **more)
         async with serving(*answers) as server:
-            endpoint = upstream(server.base_url, "none").copy(http_client=request.param())
+            endpoint = WAYS[request.param](server.base_url, "none")
             async with endpoint, asyncio.timeout(10.0):
                 client = Client(endpoint, Llm(name="usual", **(llm or {})), resilience, kept)
                 yield Place(server, client, breakers, deadline_s, budget)

@@ -1,7 +1,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from engine.workflow.failure import LlmError
 from engine.workflow.model.answer import Answer
@@ -30,12 +29,12 @@ bodies = st.fixed_dictionaries({}, optional=dict.fromkeys(("model", "usage"), an
 def chunk(delta, finish=None, **more):
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     body = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "m"}
-    return ChatCompletionChunk.construct(**body | {"choices": [choice]} | more)
+    return body | {"choices": [choice]} | more
 
 
 def read(body):
     answer = Answer("asked", PRICE)
-    answer.take_whole(ChatCompletion.construct(**body))
+    answer.take_whole(body)
     return answer.reply()
 
 
@@ -71,7 +70,7 @@ def test_no_stream_fails_otherwise_than_as_the_models_failure(pieces):
     answer = Answer("asked", PRICE)
 
     for piece in pieces:
-        assert isinstance(answer.take_piece(ChatCompletionChunk.construct(**piece)), str)
+        assert isinstance(answer.take_piece(piece), str)
 
     if not answer.finish:
         with pytest.raises(LlmError, match="broke off"):
@@ -101,6 +100,6 @@ def test_cached_tokens_cost_their_own_price(cached, cost_usd):
 
 def test_a_model_without_a_price_costs_an_unknown_amount():
     answer = Answer("asked", None)
-    answer.take_whole(ChatCompletion.construct(**completion("x")))
+    answer.take_whole(completion("x"))
 
     assert answer.reply().usage == Usage(10, 5, None)
