@@ -66,8 +66,9 @@ class Crowding(Frozen):
     """Requests that may wait for their turn; the next one is refused."""
     queue_s: float = Field(1.0, gt=0.0)
     """The longest that a request waits for its turn before it is refused."""
-    late_share: float = Field(0.8, gt=0.0, le=1.0)
-    """An answer that used more than this share of its time is late, and lowers the limit."""
+    late_share: float = Field(0.8, gt=0.0, lt=1.0)
+    """Work that takes more than this share of a request's time is late, and lowers the limit; the
+    rest is the most that the request waits for its turn, where that is less than `queue_s`."""
     retry_after_s: int = Field(1, ge=1)
     """What a refused client is told to wait."""
 
