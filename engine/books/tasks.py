@@ -110,6 +110,19 @@ class TaskBook:
                 for id, token in held
             ]
 
+    def holds(self, held: Sequence[tuple[str, int]]) -> list[bool]:
+        """Whether each is still in the hands of whoever shows its token; writes nothing."""
+        if not held:
+            return []
+        with self._database.reading() as connection:
+            return [
+                connection.execute(
+                    f"SELECT 1 FROM tasks WHERE {HELD}", (key_of(id), token)
+                ).fetchone()
+                is not None
+                for id, token in held
+            ]
+
     def finish(
         self,
         id: str,
