@@ -1,0 +1,1 @@
+"""Kills, starves and misleads a deployment under load, and holds it to its promises."""

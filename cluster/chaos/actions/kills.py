@@ -1,0 +1,108 @@
+"""Kills a process of the deployment with signal 9, frozen first so that requests are in flight."""
+
+import contextlib
+import signal
+import time
+
+import psutil
+
+from cluster.chaos.family import family
+from cluster.chaos.stage import GONE_S, Done, Stage
+
+FROZEN_S = 0.2
+"""Short: what is frozen still owns its connections, so requests wait for it."""
+STOPPED_S = 2.0
+SETTLES_S = 1.0
+
+
+def kill(stage: Stage, role: str) -> Done:
+    """Kill the busiest process of a role, and see another one take its place."""
+    before = stage.pids(role)
+    process = stage.one(role)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(FROZEN_S)
+    over_at = time.time()
+    process.kill()
+    if not _is_gone(process):
+        return Done("")
+    pid, took_s = stage.wait_for_another(role, before)
+    return Done(
+        f"{role} {process.pid} was killed; {pid} in its place after {took_s:.1f} s",
+        over_at=over_at,
+        wrong="" if pid else f"nothing took the place of {role} {process.pid}",
+    )
+
+
+def slot(stage: Stage) -> Done:
+    """A replica that serves a variant."""
+    return kill(stage, "slot")
+
+
+def gateway(stage: Stage) -> Done:
+    """A replica that assigns and records."""
+    return kill(stage, "gateway")
+
+
+def haproxy(stage: Stage) -> Done:
+    """The process that all connections come in by."""
+    role = "haproxy" if stage.pids("haproxy") else "proxy"
+    return kill(stage, role)
+
+
+def controller(stage: Stage) -> Done:
+    """Serve's controller."""
+    return kill(stage, "controller")
+
+
+def control(stage: Stage) -> Done:
+    """Our control actor, which also compacts."""
+    return kill(stage, "control")
+
+
+def freeze_slot(stage: Stage) -> Done:
+    """A replica that stands still for a while, as one that blocks its loop does."""
+    process = stage.one("slot")
+    process.send_signal(signal.SIGSTOP)
+    stood_still = process.status() == psutil.STATUS_STOPPED
+    time.sleep(STOPPED_S)
+    process.send_signal(signal.SIGCONT)
+    return Done(f"slot {process.pid} stood still for {STOPPED_S:g} s" if stood_still else "")
+
+
+def whole_cluster(stage: Stage) -> Done:
+    """Every process of the deployment at once; then an operator brings it up again."""
+    processes = [process for found in family(stage.root).values() for process in found]
+    over_at = time.time()
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    _, alive = psutil.wait_procs(processes, timeout=GONE_S)
+    if alive or not processes:
+        return Done("")
+    took_s = stage.serving.up()
+    evidence = f"{len(processes)} processes were killed; up again after {took_s:.1f} s"
+    return Done(evidence, over_at=over_at)
+
+
+def head(stage: Stage) -> Done:
+    """The head's own processes only; what it leaves behind must not stand in the way."""
+    found = family(stage.root)
+    processes = [one for role in ("raylet", "gcs_server", "ray") for one in found.get(role, [])]
+    over_at = time.time()
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    _, alive = psutil.wait_procs(processes, timeout=GONE_S)
+    if alive or not processes:
+        return Done("")
+    time.sleep(SETTLES_S)
+    took_s = stage.serving.up()
+    evidence = f"{len(processes)} processes of the head were killed; up after {took_s:.1f} s"
+    return Done(evidence, over_at=over_at)
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    psutil.wait_procs([process], timeout=GONE_S)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    return True
