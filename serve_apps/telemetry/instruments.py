@@ -1,8 +1,10 @@
 """The metrics as Ray collects them from each process of the cluster."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ray import util
 from ray.serve import metrics
 
 from serve_apps.telemetry.table import Metric
@@ -30,8 +32,11 @@ class RayInstrument:
             case "gauge":
                 self._record = metrics.Gauge(name, told, labels).set
             case "histogram":
-                self._record = metrics.Histogram(name, told, metric.boundaries, labels).observe
+                made = metrics.Histogram(name, told, metric.boundaries, labels)
+                # Serve's own `observe` looks up the request's route first, at thrice the cost.
+                self._record = functools.partial(util.metrics.Histogram.observe, made)
 
-    def record(self, value: float, labels: dict[str, str]) -> None:
+    def record(self, values: Sequence[float], labels: dict[str, str]) -> None:
         """Add to the counter, set the gauge, or observe."""
-        self._record(value, tags=labels)
+        for value in values:
+            self._record(value, tags=labels)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from serve_apps.telemetry import table
@@ -25,7 +25,7 @@ Labels = tuple[str, ...]
 class Instrument(Protocol):
     """Where one metric's values go."""
 
-    def record(self, value: float, labels: dict[str, str]) -> None:
+    def record(self, values: Sequence[float], labels: dict[str, str]) -> None:
         """Add to a counter, set a gauge, or observe."""
         ...
 
@@ -82,8 +82,8 @@ class Meters:
 
     def flush(self) -> None:
         """Hand on everything that was added up since the last time."""
-        for metric, labels, value in self._taken():
-            self._hand_on(metric, labels, value)
+        for _ in self._handing_on():
+            pass
 
     async def keep_flushing(
         self, before: Callable[[], None] = lambda: None, every_s: float = FLUSH_S
@@ -93,35 +93,42 @@ class Meters:
             await asyncio.sleep(every_s)
             try:
                 before()
-                await self._flushed()
+                for _ in self._handing_on():
+                    await asyncio.sleep(0)
             except Exception:
                 # A figure that can't be told must not end the telling of all others.
                 log.exception("some metrics of this second were not handed on")
 
-    async def _flushed(self) -> None:
-        for number, (metric, labels, value) in enumerate(self._taken()):
-            self._hand_on(metric, labels, value)
-            if number % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
+    def _handing_on(self) -> Iterator[None]:
+        """Hand everything on in slices, so that requests may go on in between."""
+        slice_ = 0
+        for metric, labels, values in self._taken():
+            instrument = self._instruments.get(metric)
+            if instrument is None:
+                instrument = self._instruments[metric] = self._instrument(metric)
+            few = {
+                name: self._known(name, value)
+                for name, value in zip(metric.labels, labels, strict=True)
+            }
+            for start in range(0, len(values), SLICE):
+                instrument.record(values[start : start + SLICE], few)
+                slice_ += min(SLICE, len(values) - start)
+                if slice_ >= SLICE:
+                    slice_ = 0
+                    yield
 
-    def _taken(self) -> Iterator[tuple[Metric, Labels, float]]:
+    def _taken(self) -> list[tuple[Metric, Labels, Sequence[float]]]:
         sums, self._sums = self._sums, defaultdict(float)
         values, self._values = self._values, defaultdict(list)
-        gauges = {metric: dict(known) for metric, known in self._gauges.items()}
-        yield from ((metric, labels, value) for (metric, labels), value in sums.items())
-        for (metric, labels), observed in values.items():
-            yield from ((metric, labels, value) for value in observed)
-        for metric, known in gauges.items():
-            yield from ((metric, labels, value) for labels, value in known.items())
-
-    def _hand_on(self, metric: Metric, labels: Labels, value: float) -> None:
-        instrument = self._instruments.get(metric)
-        if instrument is None:
-            instrument = self._instruments[metric] = self._instrument(metric)
-        instrument.record(value, self._few(zip(metric.labels, labels, strict=True)))
-
-    def _few(self, labels: Iterable[tuple[str, str]]) -> dict[str, str]:
-        return {name: self._known(name, value) for name, value in labels}
+        return [
+            *((metric, labels, (value,)) for (metric, labels), value in sums.items()),
+            *((metric, labels, observed) for (metric, labels), observed in values.items()),
+            *(
+                (metric, labels, (value,))
+                for metric, known in self._gauges.items()
+                for labels, value in known.items()
+            ),
+        ]
 
     def _known(self, name: str, value: str) -> str:
         seen = self._seen[name]

@@ -4,7 +4,8 @@ Ray puts `ray_` before each name. A label's values are few: workflows, seats, no
 models as configured, closed sets of words; never the id of a request, a person or a window.
 """
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
 Unit = Literal["", "seconds", "bytes", "usd", "steps", "percent"]
@@ -13,8 +14,9 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 STEPS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 15.0, 20.0, 30.0)
 
 
-class Metric(NamedTuple):
-    """One line of the table."""
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """One line of the table; each is only equal to itself, so that it is quick to look up."""
 
     name: str
     kind: Kind

@@ -41,13 +41,9 @@ class Instrument:
             case "histogram":
                 self.made = Histogram(*known, buckets=metric.boundaries, registry=registry.registry)
 
-    def record(self, value, labels):
-        self.owner.calls += 1
+    def record(self, values, labels):
         made = self.made.labels(**labels) if labels else self.made
-        match self.metric.kind:
-            case "counter":
-                made.inc(value)
-            case "gauge":
-                made.set(value)
-            case "histogram":
-                made.observe(value)
+        act = {"counter": "inc", "gauge": "set", "histogram": "observe"}[self.metric.kind]
+        for value in values:
+            self.owner.calls += 1
+            getattr(made, act)(value)
