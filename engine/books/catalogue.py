@@ -133,13 +133,19 @@ class Catalogue:
             ).fetchone()
         return int(last)
 
-    def live(self, kind: Kind, *, after: int = 0, upto: int | None = None) -> list[FileRow]:
-        """The files with rows of ``after < batch <= upto``, in the order of their batches."""
+    def live(
+        self, kind: Kind, *, after: int = 0, upto: int | None = None, since: float | None = None
+    ) -> list[FileRow]:
+        """The files with rows of ``after < batch <= upto``, in the order of their batches.
+
+        With `since`, only those listed at or after this Unix time.
+        """
         with self._database.reading() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM files WHERE kind = ? AND {_LIVE} "
-                "AND last_batch > ? AND (? IS NULL OR first_batch <= ?) ORDER BY first_batch",
-                (kind, after, upto, upto),
+                "AND last_batch > ? AND (? IS NULL OR first_batch <= ?) "
+                "AND (? IS NULL OR at >= ?) ORDER BY first_batch",
+                (kind, after, upto, upto, since, since),
             ).fetchall()
         return [FileRow(*row) for row in rows]
 

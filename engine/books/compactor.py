@@ -14,8 +14,10 @@ from engine.books.durable import TMP_PREFIX, make_folder, write_whole
 from engine.books.feedback import FeedbackBook
 from engine.books.parquet import digest_of, encode, table_of_rows
 from engine.books.points import Passing, unwatched
+from engine.books.rollups import Rollups
 from engine.books.spool import KINDS, lock_path
 from engine.books.sqlite import Database
+from engine.books.store import Store
 from engine.errors import BookError, StoreCorruptError
 from engine.evidence.records import SCHEMAS, Kind
 
@@ -67,6 +69,8 @@ class Compactor:
         self._lock = held
         try:
             self.catalogue = Catalogue(root / "catalogue.db")
+            self._store = Store(root)
+            self._rollups = Rollups(root)
             # nobody else writes files here, so at the start every unlisted one is an orphan
             self._sweep(time.time(), orphan_s=0.0, grace_s=GRACE_S)
         except BaseException:
@@ -77,10 +81,12 @@ class Compactor:
         """Ship what is new, at most one file per writer and kind; return the rows shipped.
 
         Raises:
-            StoreCorruptError: Some spools can't be read; all the others were shipped.
+            StoreCorruptError: Some spools can't be read; all the others were shipped. Or a file of
+                the store is damaged; everything was shipped, and roll-ups wait for its quarantine.
             StoreFullError: The disk is full; what isn't shipped waits in its spool.
         """
         count = 0
+        began = self.catalogue.position()
         damaged = []
         ships = [partial(self._ship_spool, spool, at) for spool in self.catalogue.spools()]
         for ship in (*ships, partial(self._ship_feedback, at)):
@@ -91,6 +97,7 @@ class Compactor:
         if damaged:
             raise StoreCorruptError("; ".join(damaged))
         self.catalogue.settle(at - GROUP_COMMIT_S)
+        self._rollups.fold(self._store, upto=began)
         return count
 
     def place(self, file: FileRow, data: bytes, *, replaces: tuple[int, ...] = ()) -> None:
@@ -106,6 +113,8 @@ class Compactor:
 
     def close(self) -> None:
         """Let another compactor take over."""
+        self._rollups.close()
+        self._store.close()
         self.catalogue.close()
         self._lock.release()
 

@@ -9,9 +9,8 @@ import polars as pl
 import pyarrow as pa
 
 from engine.books.catalogue import Catalogue, FileRow
-from engine.books.durable import make_folder, sync_folder
 from engine.books.parquet import load
-from engine.errors import NotFoundError, StoreCorruptError
+from engine.errors import StoreCorruptError
 from engine.evidence.records import SCHEMAS, Kind, empty
 
 NEWEST = (1 << 63) - 1
@@ -51,15 +50,19 @@ class Store:
         *,
         after: int = 0,
         upto: int | None = None,
+        since: float | None = None,
         columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
         """Read rows from one snapshot of the catalogue, with their `batch`.
+
+        With `since`, files that were listed before this Unix time are left out; what they hold is
+        older, but not everything that is left is younger.
 
         Raises:
             StoreCorruptError: A file is missing, torn or altered; the message names it.
         """
         while True:
-            files = self._catalogue.live(kind, after=after, upto=upto)
+            files = self._catalogue.live(kind, after=after, upto=upto, since=since)
             tables = []
             for file in files:
                 try:
@@ -72,22 +75,33 @@ class Store:
             else:
                 return _frame(kind, tables, columns)
 
+    def batches(self, kind: Kind, *, after: int, upto: int) -> list[int]:
+        """Batches at which a reader may stop between ``after`` and ``upto``, one file at a time."""
+        files = self._catalogue.live(kind, after=after, upto=upto)
+        return [file.last_batch for file in files if file.last_batch <= upto]
+
     def check(self) -> list[Problem]:
         """Read everything, and name what can't be read; moves and changes nothing."""
         problems = [
             Problem(path, f"set aside as damaged, it lies at {moved}")
             for path, moved in self._catalogue.quarantined().items()
         ]
+        problems += self.damaged()
+        for spool in self._catalogue.spools():
+            why = _spool_problem(self.root / spool.path)
+            if why is not None:
+                problems.append(Problem(spool.path, why))
+        return problems
+
+    def damaged(self) -> list[Problem]:
+        """The files of the store that can't be read, and why."""
+        problems = []
         for kind in SCHEMAS:
             for file in self._catalogue.live(kind):
                 try:
                     self._load(file, 0, None, None)
                 except StoreCorruptError as error:
                     problems.append(Problem(file.path, str(error)))
-        for spool in self._catalogue.spools():
-            why = _spool_problem(self.root / spool.path)
-            if why is not None:
-                problems.append(Problem(spool.path, why))
         return problems
 
     def close(self) -> None:
@@ -99,31 +113,6 @@ class Store:
     ) -> pa.Table:
         last = NEWEST if upto is None else upto
         return load(self.root, file, after=after, upto=last, columns=columns)
-
-
-def quarantine(root: Path, path: str) -> Path:
-    """Move a damaged file of the store aside, and return where it lies; the rest stays readable.
-
-    Its rows are missing from every later read, so decisions based on them no longer recompute.
-
-    Raises:
-        NotFoundError: The catalogue has no such file.
-    """
-    catalogue = Catalogue(root / "catalogue.db")
-    try:
-        if path not in catalogue.listed():
-            raise NotFoundError(f"{path}: not a file of this store; `Store.check` names them")
-        source = root / path
-        target = root / "quarantine" / "-".join(source.relative_to(root / "parquet").parts)
-        make_folder(target.parent)
-        if source.exists():
-            source.replace(target)
-            sync_folder(target.parent)
-            sync_folder(source.parent)
-        catalogue.set_aside(path, str(target.relative_to(root)))
-    finally:
-        catalogue.close()
-    return target
 
 
 def _frame(kind: Kind, tables: list[pa.Table], columns: Sequence[str] | None) -> pl.DataFrame:

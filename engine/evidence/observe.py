@@ -1,8 +1,9 @@
 """Hot problems: what is slow, failing, timing out, expensive or badly rated, and where."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from math import exp, log, sqrt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from math import ceil, exp, log, sqrt
 from typing import Literal
 
 import polars as pl
@@ -11,6 +12,8 @@ from scipy.special import ndtri, stdtrit
 from engine.errors import ConfigError
 from engine.evidence.calls import Row, Scope, Spread, calls_of, rows_of
 from engine.evidence.measure import Facts
+from engine.evidence.rollup import MINUTE_S, minute_of
+from engine.evidence.rollup_parts import Rolled, examples_of, parts_of, rated_calls, within
 from engine.stats.interval import Interval
 from engine.stats.proportion import wilson
 
@@ -62,6 +65,19 @@ class Problem:
     """The worst examples first, three at most."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a part's figures are held against."""
+
+    min_calls: int = 50
+    """Parts with fewer calls are left out."""
+    slow_mean_s: float = 3.0
+    error_share: float = 0.05
+
+
+USUAL = Limits()
+
+
 def observe(
     facts: Facts,
     *,
@@ -86,21 +102,53 @@ def observe(
     _check(window_s=window_s, min_calls=min_calls, slow_mean_s=slow_mean_s, error_share=error_share)
     calls = calls_of(facts, after=now - window_s, upto=now)
     earlier = rows_of(calls_of(facts, after=now - 2 * window_s, upto=now - window_s))
-    every = rows_of(calls)
+    limits = Limits(min_calls, slow_mean_s, error_share)
+    found = [_with_examples(one, calls) for one in _problems(rows_of(calls), earlier, limits)]
+    return sorted(found, key=_worst_first)
+
+
+def observe_rolled(
+    rolled: Rolled,
+    *,
+    now: float,
+    window_s: float = 3_600.0,
+    limits: Limits = USUAL,
+) -> list[Problem]:
+    """The same problems from roll-ups, without a look at any trace.
+
+    The window is made of whole minutes: it begins and ends with the minute in which `now` is.
+
+    Raises:
+        ConfigError: A limit is not above 0.
+    """
+    _check(window_s=window_s, **vars(limits))
+    upto = (minute_of(now) + 1) * MINUTE_S
+    length_s = max(MINUTE_S, ceil(window_s / MINUTE_S) * MINUTE_S)
+    newest = within(rolled, after=upto - length_s, upto=upto)
+    earlier = parts_of(within(rolled, after=upto - 2 * length_s, upto=upto - length_s))
+    problems = list(_problems(parts_of(newest), earlier, limits))
+    rated = rated_calls(newest) if any(one.kind == "badly_rated" for one in problems) else None
+    found = [_with_rolled_examples(one, newest, rated) for one in problems]
+    return sorted(found, key=_worst_first)
+
+
+def _problems(every: Sequence[Row], earlier: Sequence[Row], limits: Limits) -> Iterator[Problem]:
     wholes = {row.workflow: row for row in every if row.scope == "workflow"}
-    rows = [row for row in every if row.calls >= min_calls]
-    before = {row.key: row for row in earlier if row.calls >= min_calls}
-    problems: list[Problem] = []
+    rows = [row for row in every if row.calls >= limits.min_calls]
+    before = {row.key: row for row in earlier if row.calls >= limits.min_calls}
     for row in rows:
         whole = wholes[row.workflow]
         if row.scope in {"variant", "segment"} and row.calls == whole.calls:
             continue
-        problems += _slow(row, before.get(row.key), slow_mean_s)
-        problems += _failing(row, error_share)
-        problems += _expensive(row, before.get(row.key))
-        problems += _badly_rated(row, whole, min_calls)
-    found = [_with_examples(problem, calls) for problem in problems]
-    return sorted(found, key=lambda p: (-p.severity, -p.calls, p.workflow, p.scope, p.name, p.kind))
+        yield from _slow(row, before.get(row.key), limits.slow_mean_s)
+        yield from _failing(row, limits.error_share)
+        yield from _expensive(row, before.get(row.key))
+        yield from _badly_rated(row, whole, limits.min_calls)
+
+
+def _worst_first(problem: Problem) -> tuple[float, int, str, str, str, str]:
+    place = (problem.workflow, problem.scope, problem.name, problem.kind)
+    return (-problem.severity, -problem.calls, *place)
 
 
 def _check(**limits: float) -> None:
@@ -202,5 +250,22 @@ def _with_examples(problem: Problem, calls: pl.DataFrame) -> Problem:
         & (pl.col("name") == problem.name)
     )
     worst = _WORST[problem.kind](own)["trace_id"].unique(maintain_order=True)
-    fields = {**vars(problem), "trace_ids": tuple(worst.head(EXAMPLES).to_list())}
-    return Problem(**fields)
+    return replace(problem, trace_ids=tuple(worst.head(EXAMPLES).to_list()))
+
+
+_ROLLED: dict[ProblemKind, str] = {
+    "slow": "slowest",
+    "slower": "slowest",
+    "failing": "failures",
+    "timing_out": "timeouts",
+    "expensive": "dearest",
+    "dearer": "dearest",
+}
+
+
+def _with_rolled_examples(problem: Problem, rolled: Rolled, rated: pl.DataFrame | None) -> Problem:
+    if problem.kind == "badly_rated" and rated is not None:
+        return _with_examples(problem, rated)
+    place = (problem.workflow, problem.scope, problem.name)
+    worst = islice(examples_of(rolled, _ROLLED[problem.kind], place), EXAMPLES)
+    return replace(problem, trace_ids=tuple(worst))

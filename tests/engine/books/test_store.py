@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.books.compactor import Compactor
-from engine.books.store import Store, quarantine
+from engine.books.quarantine import quarantine
+from engine.books.store import Store
 from engine.errors import NotFoundError, StoreCorruptError
 from engine.evidence.records import SCHEMAS, empty
 from tests.engine.books.examples import ids, ship, write
