@@ -76,16 +76,24 @@ class Crowding(Frozen):
 class Clients(Frozen):
     """What a client may send, how slowly, and how slowly it may read."""
 
+    sockets: int = Field(10_000, ge=1)
+    """Connections that the front proxy holds, idle ones too; fewer where the system allows fewer
+    open files."""
     headers: int = Field(100, ge=1)
     header_bytes: int = Field(16 << 10, ge=1)
     """All names and values together."""
+    headers_s: int = Field(10, ge=1)
+    """The longest that headers may take to arrive; an idle connection is closed after it."""
     body_bytes: int = Field(1 << 20, ge=1)
     body_s: float = Field(30.0, gt=0.0)
     """The longest that a body may take to arrive."""
     depth: int = Field(64, ge=1)
     """Lists and objects within one another in a JSON body."""
-    stall_s: float = Field(30.0, gt=0.0)
-    """A stream ends when the client takes nothing of it for this long."""
+    stall_s: int = Field(30, ge=1)
+    """A client is given up that sends nothing of its body, or takes nothing of its answer, for this
+    long."""
+    socket_s: int = Field(3_600, ge=1)
+    """The longest that a WebSocket may be silent."""
 
 
 class Protection(Frozen):
