@@ -1,0 +1,1 @@
+"""Grafana's dashboards and Prometheus's rules for the metrics of the serving side."""
