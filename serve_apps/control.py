@@ -10,11 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray import serve
-from ray.exceptions import RayError
-from ray.serve._private.common import DeploymentID
-from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
-from ray.serve.exceptions import RayServeException
 
 from engine.books.compactor import Compactor
 from engine.books.ledger import Ledger
@@ -25,9 +20,10 @@ from engine.experiment.fold import fold
 from engine.experiment.state import State, WorkflowState
 from serve_apps.history import History
 from serve_apps.leases import Leases
-from serve_apps.names import CONTROL, NAMESPACE
+from serve_apps.names import CONTROL, INLINE, NAMESPACE
 from serve_apps.seating import Key, Seat, Seating, draining, unfit, wanted
 from serve_apps.snapshot import Snapshot, WorkflowSnapshot
+from serve_apps.ushers import ROLL_CALL_S, Ushers
 
 log = logging.getLogger("trimtab.control")
 
@@ -35,7 +31,6 @@ TICK_S = 0.05
 COMPACT_S = 1.0
 TIDY_S = 60.0
 KINDS: tuple[Kind, ...] = ("exposure", "trace", "feedback")
-SEAT_TIMEOUT_S = 60.0
 
 
 class Control:
@@ -55,12 +50,9 @@ class Control:
         self._state = State()
         self._leases = Leases()
         self._history = History()
-        self._ready: dict[str, Seat] = {}
-        self._failed: dict[str, str] = {}
+        self._ushers = Ushers(self._publish)
         self._published = Snapshot(revision=time.time_ns(), workflows={})
         self._news = asyncio.Condition()
-        self._handles: dict[str, Any] = {}
-        self._warming: dict[str, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -70,6 +62,7 @@ class Control:
             self._tasks = [
                 loop.create_task(self._forever(self._reconcile, TICK_S)),
                 loop.create_task(self._forever(self._compact, COMPACT_S)),
+                loop.create_task(self._forever(self._ushers.call_roll, ROLL_CALL_S)),
             ]
 
     async def watch(self, revision: int, timeout_s: float) -> Snapshot | None:
@@ -102,8 +95,8 @@ class Control:
             "revision": self._published.revision,
             "versions": {name: w.version for name, w in self._published.workflows.items()},
             "seats": {slot: vars(seat) for slot, seat in self._seating.seats.items()},
-            "ready": sorted(self._ready),
-            "failed": dict(self._failed),
+            "ready": sorted(self._ushers.ready),
+            "failed": dict(self._ushers.failed),
             "leases": dict(self._leases.lapses_at),
         }
 
@@ -145,14 +138,14 @@ class Control:
         wants: dict[Key, Seat] = {}
         kept: set[Key] = set()
         for workflow in self._state.workflows.values():
+            if _is_inline(workflow):
+                for seat in wanted(workflow.name, workflow.split, 1).values():
+                    self._ushers.seat_inline(seat)
+                continue
             wants |= self._wanted(workflow)
             kept |= draining(workflow, self._clock())
         for slot, seat in self._seating.place(wants, kept).items():
-            if slot in self._ready and self._ready[slot].key != seat.key:
-                del self._ready[slot]
-            if slot in self._warming:
-                self._warming[slot].cancel()
-            self._warming[slot] = asyncio.get_running_loop().create_task(self._warm(slot, seat))
+            self._ushers.seat(slot, seat)
 
     def _wanted(self, workflow: WorkflowState) -> dict[Key, Seat]:
         """Seats grow before a split is published and shrink after it."""
@@ -165,43 +158,14 @@ class Control:
                     wants[key] = seat
         return wants
 
-    async def _warm(self, slot: str, seat: Seat) -> None:
-        """Scale a slot, wait until every replica has built its variant, then publish."""
-        give_up = time.monotonic() + SEAT_TIMEOUT_S
-        while time.monotonic() < give_up:
-            try:
-                await self._scale(slot, seat.replicas)
-                handle = self._handle(slot)
-                answers = await handle.broadcast("warm", seat.workflow, seat.variant).results_async(
-                    timeout_s=SEAT_TIMEOUT_S
-                )
-                if len(set(answers)) >= seat.replicas:
-                    self._ready[slot] = seat
-                    self._failed.pop(_named(seat), None)
-                    await self._publish()
-                    return
-            except (RayError, RayServeException, TimeoutError, RuntimeError) as error:
-                self._failed[_named(seat)] = f"{slot}: {error}"
-                log.warning("%s can't seat %s yet: %s", slot, seat.variant, error)
-            await asyncio.sleep(0.1)
-
-    async def _scale(self, slot: str, replicas: int) -> None:
-        controller = await asyncio.to_thread(ray.get_actor, SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
-        deployment = DeploymentID(name="Slot", app_name=slot)
-        await controller.update_deployment_replicas.remote(deployment, replicas)
-
-    def _handle(self, slot: str) -> Any:
-        if slot not in self._handles:
-            self._handles[slot] = serve.get_app_handle(slot)
-        return self._handles[slot]
-
     async def _publish(self) -> None:
         workflows = {
             name: snapshot
             for name, workflow in self._state.workflows.items()
             if (snapshot := self._snapshot(workflow)) is not None
         }
-        newest = self._published.model_copy(update={"workflows": workflows})
+        told = {"workflows": workflows, "addresses": dict(self._ushers.addresses)}
+        newest = self._published.model_copy(update=told)
         if newest == self._published:
             return
         async with self._news:
@@ -210,13 +174,7 @@ class Control:
 
     def _snapshot(self, workflow: WorkflowState) -> WorkflowSnapshot | None:
         """The newest split whose variants are all seated; an older one stays until then."""
-        routes = {
-            seat.variant: slot
-            for slot, seat in self._ready.items()
-            if seat.workflow == workflow.name and self._seating.seats.get(slot) is not None
-        }
-        for variant in unfit(workflow):
-            routes.pop(variant, None)
+        routes = self._routes(workflow)
         config = Workflow.model_validate(workflow.config)
         seated = (
             version
@@ -237,19 +195,35 @@ class Control:
             conversation_ttl_s=config.conversation_ttl_s,
             timeout_s=config.timeout_s,
             idempotent=config.idempotent,
+            placement=config.deploy.placement,
             record_text=config.record_text,
         )
 
+    def _routes(self, workflow: WorkflowState) -> dict[str, str]:
+        """Where each variant answers that is seated, and fit to."""
+        if _is_inline(workflow):
+            inline = self._ushers.inline
+            routes = {variant: INLINE for name, variant in inline if name == workflow.name}
+        else:
+            routes = {
+                seat.variant: slot
+                for slot, seat in self._ushers.ready.items()
+                if seat.workflow == workflow.name and self._seating.seats.get(slot) is not None
+            }
+        return {one: where for one, where in routes.items() if one not in unfit(workflow)}
+
     def _is_ready(self, workflow: WorkflowState) -> bool:
         """Whether every seat of the newest split has the replicas that its share asks for."""
-        ready = {seat.key: seat.replicas for seat in self._ready.values()}
+        if _is_inline(workflow):
+            return True
+        ready = {seat.key: seat.replicas for seat in self._ushers.ready.values()}
         full = Workflow.model_validate(workflow.config).deploy.slot_replicas
         wants = wanted(workflow.name, workflow.split, full)
         return all(ready.get(key, 0) >= seat.replicas for key, seat in wants.items())
 
 
-def _named(seat: Seat) -> str:
-    return f"{seat.workflow}/{seat.variant}"
+def _is_inline(workflow: WorkflowState) -> bool:
+    return Workflow.model_validate(workflow.config).deploy.placement == "inline"
 
 
 def start_control(root: Path, slots: list[str]) -> Any:

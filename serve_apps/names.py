@@ -6,6 +6,8 @@ SELECTOR = "trimtab-selector"
 GATEWAY = "gateway"
 EMBEDDER = "embedder"
 EMBEDDED = "embedded"
+INLINE = "inline"
+"""Stands for a slot where the gateways answer by themselves."""
 EMBEDDED_PREFIX = "/embedded"
 
 

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from engine.config.workflow import Placement
 from engine.experiment.split import Split
 
 
@@ -21,6 +22,8 @@ class WorkflowSnapshot(BaseModel):
     conversation_ttl_s: float
     timeout_s: float
     idempotent: bool
+    placement: Placement = "slot"
+    """Inline, every gateway answers by itself."""
     record_text: bool = False
     """Questions and answers are stored with their traces."""
 
@@ -43,3 +46,5 @@ class Snapshot(BaseModel):
 
     revision: int
     workflows: dict[str, WorkflowSnapshot]
+    addresses: dict[str, tuple[str, ...]] = {}
+    """Where the replicas of each slot take requests."""

@@ -7,7 +7,10 @@ from typing import Any, Protocol
 from engine.workflow.plan.journal import Question
 from engine.workflow.reply import Message, total
 from engine.workflow.run import Emit, Run, unheard
-from engine.workflow.spans import Span
+from engine.workflow.spans import Span, Timeline
+
+TOLD = ("node", "kind", "status", "error", "duration_s")
+"""Of a span, to whoever listens."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,14 @@ class Answer:
     """What was given up on the way, such as the usual model."""
     questions: tuple[Question, ...] = ()
     """What a person has to say before there is an answer."""
+
+
+def timeline_of(asked: Asked) -> Timeline:
+    """A request's timeline, which tells of each node that ends where somebody listens."""
+    emit = asked.emit
+    if emit is unheard:
+        return Timeline(asked.spans)
+    return Timeline(asked.spans, lambda span: emit("node", {k: span[k] for k in TOLD if k in span}))
 
 
 def answered(

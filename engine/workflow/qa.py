@@ -12,7 +12,7 @@ from engine.workflow.agents.prompts import PROMPTS
 from engine.workflow.agents.result import Agent
 from engine.workflow.agents.single import Single
 from engine.workflow.agents.summary import Summary
-from engine.workflow.answer import Answer, Asked, answered
+from engine.workflow.answer import Answer, Asked, answered, timeline_of
 from engine.workflow.chunks import Hit
 from engine.workflow.context.compress import shorter
 from engine.workflow.parts import NOTHING, Asker, Offer, OnText, Tier, Toolbelt
@@ -20,7 +20,6 @@ from engine.workflow.reply import Message, Reply, Usage
 from engine.workflow.retrieval.retriever import Retriever
 from engine.workflow.router import route
 from engine.workflow.run import Run
-from engine.workflow.spans import Timeline
 from engine.workflow.toolset import Toolset
 
 NOTHING_USED = Usage(0, 0, 0.0)
@@ -30,6 +29,9 @@ HISTORY = 6
 TOOLS = ("calculator",)
 MAX_TURNS = 3
 """Of the agent with tools; on the last one it has to answer."""
+
+
+PLAN = {"router": "route", "retrieve": "retrieve", "agent": "agent"}
 
 
 class QaFlow:
@@ -63,10 +65,10 @@ class QaFlow:
             StepError: The language model failed, and nothing could stand in for it.
         """
         asked_text(asked.messages)
-        run = Run(
-            asked.id, asked.deadline, Timeline(asked.spans), self._workflow.budget, asked.emit
-        )
-        reply = await self._front.ask(asked.messages, run, node="answer_cache")
+        run = Run(asked.id, asked.deadline, timeline_of(asked), self._workflow.budget, asked.emit)
+        run.emit("plan", {"nodes": PLAN})
+        on_text = _piece(run) if run.is_heard else None
+        reply = await self._front.ask(asked.messages, run, node="answer_cache", on_text=on_text)
         return answered(reply.text, run, asked.spans)
 
     async def ask(
@@ -92,7 +94,7 @@ class QaFlow:
         prompt = await self._prompt(messages, question, hits, run)
         with run.timeline.span(agent) as span:
             span["kind"] = "agent"
-            outcome = await self._agents[agent].run(prompt, run)
+            outcome = await self._agents[agent].run(prompt, run, on_text=on_text)
         whole = outcome.status == "answered" and not run.degraded
         return Reply(outcome.text, (), NOTHING_USED, "", "stop" if whole else None)
 
@@ -128,6 +130,13 @@ def asked_text(messages: Sequence[Message]) -> str:
     if last.get("role") != "user" or not isinstance(content, str) or not content.strip():
         raise ConfigError("messages: the last one must have the role `user` and hold text")
     return content.strip()
+
+
+def _piece(run: Run) -> OnText:
+    def on_text(text: str) -> None:
+        run.emit("chunk", {"node": "answer", "text": text, "answer": True})
+
+    return on_text
 
 
 def _agents(workflow: Workflow, asker: Asker, belt: Toolbelt) -> Mapping[NodeName, Agent]:

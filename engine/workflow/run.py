@@ -44,6 +44,11 @@ class Run:
     degraded: list[str] = field(default_factory=list, init=False)
     """What was given up, in order: `faster_model`, `no_tools`, `cached`, `preset`."""
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody listens to this request's events."""
+        return self.emit is not unheard
+
     def within(self, limit_s: float) -> float:
         """Seconds that a call may take: its own limit, or what is left of the request.
 

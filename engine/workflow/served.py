@@ -6,14 +6,13 @@ from typing import Any
 
 from engine.config.workflow import Workflow
 from engine.errors import ConfigError
-from engine.workflow.answer import Answer, Asked, answered
+from engine.workflow.answer import Answer, Asked, answered, timeline_of
 from engine.workflow.inputs import inputs_of
 from engine.workflow.plan.compiled import compiled
 from engine.workflow.plan.journal import Journal
 from engine.workflow.plan.place import Parts
 from engine.workflow.plan.runner import Ended, Runner
-from engine.workflow.run import Run
-from engine.workflow.spans import Timeline
+from engine.workflow.run import Emit, Run, unheard
 from engine.workflow.toolset import Toolset
 
 
@@ -39,12 +38,13 @@ class GraphFlow:
         """
         text = text_of(asked)
         given = inputs_of(self._graph, text, asked.given)
+        emit = self._heard(asked.emit)
         run = Run(
             asked.id,
             asked.deadline,
-            Timeline(asked.spans),
+            timeline_of(asked),
             self._workflow.budget,
-            asked.emit,
+            emit,
             asked.conversation,
         )
         about = {
@@ -60,6 +60,19 @@ class GraphFlow:
         return answered(
             _said(ended), run, asked.spans, output=ended.output, questions=ended.questions
         )
+
+    def _heard(self, emit: Emit) -> Emit:
+        """Tell the plan, and mark the pieces of the text that the request is answered with."""
+        if emit is unheard:
+            return emit
+        emit("plan", {"nodes": {name: step.type for name, step in self._graph.nodes.items()}})
+        owner, _, field = self._graph.output.partition(".")
+
+        def told(kind: str, content: dict[str, Any]) -> None:
+            is_answer = kind == "chunk" and field == "text" and content["node"] == owner
+            emit(kind, content | {"answer": True} if is_answer else content)
+
+        return told
 
     async def close(self) -> None:
         """Close the tools."""

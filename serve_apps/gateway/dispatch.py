@@ -1,8 +1,8 @@
-"""The call to a slot: one deadline, and one more try when a replica died under it."""
+"""The call to whoever answers: one deadline, and one more try when a replica died under it."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ray import serve
@@ -10,16 +10,29 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
 from engine.errors import DeadlineError, TrimtabError, UpstreamError
-from serve_apps.gateway.protocol import Json
+from serve_apps.answering import Answering
+from serve_apps.channel.lines import LineLostError, Lines
+from serve_apps.gateway.call import Json
 from serve_apps.gateway.traffic import Route
+from serve_apps.names import INLINE
 
 TRIES = 3
+GRACE_S = 0.5
+"""Whoever answers keeps the deadline by itself, and says more of it than a gateway could."""
+
+Hear = Callable[[str, Json], None]
 
 
 class Dispatcher:
-    """Holds one handle per slot for its life: a handle made anew starts a new router."""
+    """Asks a slot's replica over its line, or this process itself.
 
-    def __init__(self, slots: list[str]) -> None:
+    Serve's handles stand in while no line is open: one per slot for life, because a handle made
+    anew starts a new router.
+    """
+
+    def __init__(self, slots: list[str], lines: Lines, inline: Answering) -> None:
+        self._lines = lines
+        self._inline = inline
         self._slots: Mapping[str, Any] = {
             name: serve.get_app_handle(name).options(
                 _by_reference=False,
@@ -30,36 +43,51 @@ class Dispatcher:
         }
 
     async def answer(
-        self, route: Route, asked: Json, timeout_s: float, *, idempotent: bool
+        self,
+        route: Route,
+        asked: Json,
+        timeout_s: float,
+        *,
+        idempotent: bool,
+        hear: Hear | None = None,
     ) -> Json:
-        """The slot's answer to what was asked: its `id`, `messages` and `given` inputs.
+        """The answer to what was asked: its `id`, `messages` and `given` inputs.
 
         Raises:
-            DeadlineError: It did not come in time.
+            ConfigError: It can't be sent on.
+            DeadlineError: No answer came in time.
             UpstreamError: The replica died and the request could not be tried again.
         """
         deadline = time.monotonic() + timeout_s
-        tries = TRIES if idempotent else 1
-        for left in reversed(range(tries)):
-            remaining_s = deadline - time.monotonic()
-            request = {
-                "workflow": route.workflow,
-                "variant": route.served,
-                "conversation": route.conversation.unit_id,
-                "timeout_s": remaining_s,
-                **asked,
-            }
+        ear = None if hear is None else Ear(hear)
+        request = {
+            "workflow": route.workflow,
+            "variant": route.served,
+            "conversation": route.conversation.unit_id,
+            "heard": ear is not None,
+            **asked,
+        }
+        for left in reversed(range(TRIES if idempotent else 1)):
+            remaining_s = request["timeout_s"] = deadline - time.monotonic()
             try:
-                async with asyncio.timeout(remaining_s):
-                    answer: Json = await self._slots[route.slot].answer.remote(request)
-                    return answer
+                async with asyncio.timeout(remaining_s + GRACE_S):
+                    return await self._asked(route.slot, request, ear)
             except TimeoutError as error:
                 raise DeadlineError(f"no answer within {timeout_s:g} s") from error
-            except (RayError, RayServeException) as error:
-                if not left:
+            except (LineLostError, RayError, RayServeException) as error:
+                # What a client was told can't be taken back, and would be told again.
+                if not left or (ear is not None and ear.told):
                     raise UpstreamError(f"replica_died: {type(error).__name__}") from error
                 await asyncio.sleep(0.05)
         raise AssertionError("unreachable")
+
+    async def _asked(self, slot: str, request: Json, ear: "Ear | None") -> Json:
+        if slot == INLINE:
+            return await self._inline.answer(request, ear)
+        if line := self._lines.choose(slot):
+            return await line.ask(request, ear)
+        answer: Json = await self._slots[slot].answer.remote(request)
+        return answer
 
     async def questions(self, slot: str, workflow: str) -> list[Json]:
         """What people are waited for to say about a workflow's requests.
@@ -67,7 +95,9 @@ class Dispatcher:
         Raises:
             UpstreamError: The slot does not answer.
         """
-        found: list[Json] = await self._called(self._slots[slot].questions.remote(workflow))
+        if slot == INLINE:
+            return await self._inline.questions(workflow)
+        found: list[Json] = await _called(self._slots[slot].questions.remote(workflow))
         return found
 
     async def decide(self, slot: str, workflow: str, question: str, said: Json) -> Json:
@@ -77,15 +107,31 @@ class Dispatcher:
             NotFoundError, ConfigError: Nobody asked that, or it is no answer to it.
             UpstreamError: The slot does not answer.
         """
-        found: Json = await self._called(self._slots[slot].decide.remote(workflow, question, said))
+        if slot == INLINE:
+            return await self._inline.decide(workflow, question, said)
+        found: Json = await _called(self._slots[slot].decide.remote(workflow, question, said))
         return found
 
-    async def _called(self, call: Awaitable[Any]) -> Any:
-        try:
-            return await call
-        except RayTaskError as error:
-            if isinstance(error.cause, TrimtabError):
-                raise error.cause from None
-            raise UpstreamError(f"the slot failed: {error}") from error
-        except (RayError, RayServeException) as error:
-            raise UpstreamError(f"replica_died: {type(error).__name__}") from error
+
+class Ear:
+    """Hands events on, and knows whether anything of the answer was among them."""
+
+    def __init__(self, hear: Hear) -> None:
+        self._hear = hear
+        self.told = False
+
+    def __call__(self, kind: str, content: Json) -> None:
+        """Hand one event on."""
+        self.told = self.told or kind == "chunk"
+        self._hear(kind, content)
+
+
+async def _called(call: Awaitable[Any]) -> Any:
+    try:
+        return await call
+    except RayTaskError as error:
+        if isinstance(error.cause, TrimtabError):
+            raise error.cause from None
+        raise UpstreamError(f"the slot failed: {error}") from error
+    except (RayError, RayServeException) as error:
+        raise UpstreamError(f"replica_died: {type(error).__name__}") from error

@@ -1,11 +1,15 @@
-"""What a client may say about an answer, checked before it is made durable."""
+"""What a client may say about an answer, checked and made durable."""
 
 import hashlib
 import json
+import time
+from collections.abc import Sequence
 
 from engine.books.secret import verified
-from engine.errors import ConfigError, NotFoundError
-from serve_apps.gateway.protocol import Json
+from engine.errors import ConfigError, NotFoundError, TrimtabError
+from serve_apps.gateway.call import Json
+from serve_apps.gateway.protocol import Reply, error_reply, json_reply
+from serve_apps.recorder import Recorder
 
 KEYS = {"trace_id", "score", "metric", "idempotency_key"}
 
@@ -42,3 +46,41 @@ def feedback_row(body: Json, secret: bytes, at: float) -> Json:
         "metric": metric,
         "score": float(score),
     }
+
+
+async def taken(said: Json, recorder: Recorder, secret: bytes) -> Reply:
+    """Store feedback, one item or a batch; each item of a batch has an answer of its own.
+
+    Raises:
+        ConfigError, NotFoundError: The one item can't be taken.
+        StoreFullError: It can't be made durable now.
+    """
+    at = time.time()
+    if "items" not in said:
+        row = feedback_row(said, secret, at)
+        outcome = (await recorder.feedback([row]))[0]
+        if outcome == "conflict":
+            message = f"idempotency key {row['key']!r} was used before with another body"
+            return error_reply(409, "conflict", message)
+        return json_reply({"status": outcome, "feedback_id": row["key"]})
+    if not isinstance(said["items"], list):
+        raise ConfigError("`items` must be a list of feedback objects")
+    return json_reply({"items": await _each(said["items"], recorder, secret, at)})
+
+
+async def _each(
+    items: Sequence[object], recorder: Recorder, secret: bytes, at: float
+) -> list[Json]:
+    rows: dict[int, Json] = {}
+    answers: dict[int, Json] = {}
+    for number, item in enumerate(items):
+        try:
+            if not isinstance(item, dict):
+                raise ConfigError(f"items[{number}] must be an object")
+            rows[number] = feedback_row(item, secret, at)
+        except TrimtabError as error:
+            answers[number] = {"status": "refused", "message": str(error)}
+    outcomes = await recorder.feedback(list(rows.values()))
+    for (number, row), outcome in zip(rows.items(), outcomes, strict=True):
+        answers[number] = {"status": outcome, "feedback_id": row["key"]}
+    return [answers[number] for number in range(len(items))]

@@ -2,16 +2,26 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
 
-from starlette.responses import Response
+import orjson
 
-from engine.errors import ConfigError
+from engine.errors import (
+    ClusterError,
+    ConfigError,
+    NotFoundError,
+    StoreFullError,
+    TrimtabError,
+    UpstreamError,
+)
+from serve_apps.gateway.call import Answered, Json
 
-Json = dict[str, Any]
 MAX_BODY_BYTES = 1 << 20
-ROLES = ("system", "user", "assistant")
+LONG_NUMBER = re.compile(rb"\d{19}")
+ROLES = ("system", "developer", "user", "assistant", "tool")
+PARTS = ("text", "image_url", "input_audio")
 DECISIONS = ("approve", "reject", "answer")
 
 ERROR_TYPES = {
@@ -24,30 +34,76 @@ ERROR_TYPES = {
     503: "unavailable_error",
     504: "timeout_error",
 }
+REFUSALS: dict[type[TrimtabError], tuple[int, str]] = {
+    NotFoundError: (404, "not_found"),
+    ConfigError: (400, "invalid_request"),
+    ClusterError: (503, "starting"),
+    UpstreamError: (502, "replica_died"),
+    StoreFullError: (503, "storage_full"),
+}
 
 
-def json_response(
-    body: Json, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    """A JSON answer; floats that are no numbers are refused rather than written."""
-    content = json.dumps(body, allow_nan=False, separators=(",", ":"))
-    return Response(content, status, dict(headers or {}), media_type="application/json")
+@dataclass(frozen=True)
+class Reply:
+    """One HTTP answer, ready to leave."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
 
 
-def error_response(
-    status: int, code: str, message: str, headers: Mapping[str, str] | None = None
-) -> Response:
+def json_bytes(body: object) -> bytes:
+    """A JSON text; half a character is written as its escape, a number of any size in full."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+
+
+def json_reply(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """A JSON answer."""
+    return Reply(status, json_bytes(body), headers or {})
+
+
+def error_body(status: int, code: str, message: str) -> Json:
     """An error in OpenAI's shape, which the stock client raises as its own class."""
     error = {"message": message, "type": ERROR_TYPES.get(status, "api_error"), "code": code}
-    return json_response({"error": error | {"param": None}}, status, headers)
+    return {"error": error | {"param": None}}
 
 
-def failed(answer: Json, headers: Mapping[str, str] | None = None) -> Response:
+def error_reply(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> Reply:
+    """An answer that says what went wrong; a client may come back after 429 and 503."""
+    told = dict(headers or {})
+    if status in (429, 503):
+        told.setdefault("retry-after", "1")
+    return json_reply(error_body(status, code, message), status, told)
+
+
+def failure_of(error: TrimtabError) -> Reply:
+    """The answer to a request that was not begun."""
+    for kind, (status, code) in REFUSALS.items():
+        if isinstance(error, kind):
+            return error_reply(status, code, str(error))
+    return error_reply(500, "internal", str(error))
+
+
+def status_of(outcome: Json) -> int:
+    """The HTTP status of what a request came to."""
+    if outcome["status"] == "ok":
+        return 202 if outcome["questions"] else 200
+    if outcome["error"] == "ConfigError":
+        return 400
+    return 504 if outcome["status"] == "timeout" else 502
+
+
+def failed(outcome: Json, headers: Mapping[str, str] | None = None) -> Reply:
     """What a request failed with; an input that the workflow can't take is the client's fault."""
-    if answer["error"] == "ConfigError":
-        return error_response(400, "invalid_request", answer["message"], headers)
-    status = 504 if answer["status"] == "timeout" else 502
-    return error_response(status, answer["error"], answer["message"], headers)
+    status = status_of(outcome)
+    code = "invalid_request" if status == 400 else outcome["error"]
+    return error_reply(status, code, outcome["message"], headers)
 
 
 def parsed(body: bytes) -> Json:
@@ -58,13 +114,18 @@ def parsed(body: bytes) -> Json:
             number that is none, which no answer can hold.
     """
     try:
-        value = json.loads(body.decode(), parse_float=_number, parse_constant=_number)
-        if b"\\u" in body:
-            json.dumps(value, ensure_ascii=False).encode()
+        # Only a number of this length could lose digits on the short way.
+        value = _exactly(body) if LONG_NUMBER.search(body) else orjson.loads(body)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ConfigError(f"the body is a JSON {type(value).__name__}; send an object")
+    return value
+
+
+def _exactly(body: bytes) -> object:
+    value = json.loads(body.decode(), parse_float=_number, parse_constant=_number)
+    json.dumps(value, ensure_ascii=False).encode()
     return value
 
 
@@ -87,12 +148,26 @@ def messages_of(body: Json) -> list[Json]:
     for number, message in enumerate(messages):
         where = f"messages[{number}]"
         if not isinstance(message, dict) or message.get("role") not in ROLES:
-            raise ConfigError(f"{where}: `role` must be system, user or assistant")
-        if not isinstance(message.get("content"), str):
-            raise ConfigError(f"{where}: `content` must be text")
+            raise ConfigError(f"{where}: `role` must be one of {', '.join(ROLES)}")
+        if not _is_content(message.get("content")):
+            raise ConfigError(f"{where}: `content` must be text, or a list of parts")
     if messages[-1]["role"] != "user":
         raise ConfigError("the last message must be the user's")
     return messages
+
+
+def _is_content(content: object) -> bool:
+    if isinstance(content, list):
+        return all(isinstance(one, dict) and one.get("type") in PARTS for one in content)
+    return isinstance(content, str)
+
+
+def words_of(message: Json) -> str:
+    """What a message says in words."""
+    content = message["content"]
+    if isinstance(content, str):
+        return content
+    return " ".join(str(one.get("text", "")) for one in content if one["type"] == "text")
 
 
 def text_of(given: Json) -> str:
@@ -124,27 +199,33 @@ def native_body(answer: Json) -> Json:
     return {"status": "done", "output": output, "degraded": list(answer["degraded"])}
 
 
-def chat_completion(trace_id: str, created: float, workflow: str, answer: Json) -> Json:
-    """An answer in the shape of OpenAI's chat completion."""
+def usage_of(answer: Json) -> Json | None:
+    """Tokens in OpenAI's shape; None where the endpoint counted none, which is no failure."""
     prompt, completion = answer["input_tokens"], answer["output_tokens"]
-    usage = {
+    if prompt is None or completion is None:
+        return None
+    return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
-        "total_tokens": (prompt or 0) + (completion or 0),
+        "total_tokens": prompt + completion,
     }
+
+
+def chat_completion(answered: Answered) -> Json:
+    """An answer in the shape of OpenAI's chat completion."""
+    outcome = answered.outcome
     return {
-        "id": f"chatcmpl-{trace_id}",
+        "id": f"chatcmpl-{answered.trace_id}",
         "object": "chat.completion",
-        "created": int(created),
-        "model": workflow,
+        "created": int(answered.created),
+        "model": answered.workflow,
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": answer["text"], "refusal": None},
+                "message": {"role": "assistant", "content": outcome["text"], "refusal": None},
                 "logprobs": None,
                 "finish_reason": "stop",
             }
         ],
-        # An endpoint that counts no tokens is no reason to fail.
-        "usage": None if None in (prompt, completion) else usage,
+        "usage": usage_of(outcome),
     }

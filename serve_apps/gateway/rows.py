@@ -1,8 +1,7 @@
 """What the gateway writes of each request."""
 
-import json
-
-from serve_apps.gateway.protocol import Json
+from serve_apps.gateway.call import Json
+from serve_apps.gateway.protocol import json_bytes
 from serve_apps.gateway.traffic import Route
 
 
@@ -39,7 +38,7 @@ def trace_row(
         "overhead_s": overhead_s,
         **{name: answer[name] for name in kept},
         "cache_hit": answer["cache_hit"],
-        "spans": json.dumps(answer["spans"], separators=(",", ":")),
+        "spans": json_bytes(answer["spans"]).decode(),
     }
 
 

@@ -1,5 +1,6 @@
 """Which variant serves a request: in process, from an immutable snapshot."""
 
+import asyncio
 from dataclasses import dataclass
 
 from engine.books.secret import sign, verified
@@ -9,6 +10,7 @@ from engine.experiment.split import assign, epoch_of
 from serve_apps.snapshot import Snapshot, WorkflowSnapshot
 
 SEPARATOR = "~"
+BEGIN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,26 @@ class Traffic:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._begun = asyncio.Event()
         self.snapshot: Snapshot | None = None
+
+    def begin(self, snapshot: Snapshot) -> None:
+        """Put a snapshot in force, whole."""
+        self.snapshot = snapshot
+        self._begun.set()
+
+    async def has_begun(self) -> None:
+        """Wait until there is a snapshot: a replica that was just started has none yet.
+
+        Raises:
+            ClusterError: None came in time.
+        """
+        if not self._begun.is_set():
+            try:
+                async with asyncio.timeout(BEGIN_S):
+                    await self._begun.wait()
+            except TimeoutError as error:
+                raise ClusterError("this gateway has no snapshot yet; retry shortly") from error
 
     @property
     def revision(self) -> int:

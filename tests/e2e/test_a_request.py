@@ -124,7 +124,7 @@ def test_feedback_in_a_batch_is_answered_item_by_item(client, http):
         ),
         (
             "/v1/chat/completions",
-            b'{"model": "docs-qa", "stream": true, "messages": [{"role": "user", "content": "?"}]}',
+            b'{"model": "docs-qa", "stream": 1, "messages": [{"role": "user", "content": "?"}]}',
             400,
             "stream",
         ),

@@ -9,17 +9,22 @@ from engine.experiment.entries import ExperimentStarted, Installed, Reallocated,
 from engine.experiment.variant import variant_of
 from search.books import Decisions
 from serve_apps.control import Control
+from serve_apps.ushers import Ushers
 
 NOW = 1_700_000_000.0
 SLOTS = ["slot-0", "slot-1", "slot-2"]
 
 
-class Quick(Control):
+class Quick(Ushers):
     """Seats without a cluster."""
 
     async def _warm(self, slot, seat):
-        self._ready[slot] = seat
-        await self._publish()
+        self.ready[slot] = seat
+        await self._told()
+
+    async def _warm_inline(self, seat):
+        self.inline.add(seat.key)
+        await self._told()
 
 
 class Told:
@@ -28,7 +33,8 @@ class Told:
     def __init__(self, root):
         self.now = NOW
         self.decisions = Decisions(root)
-        self.control = Quick(str(root), SLOTS, clock=lambda: self.now)
+        self.control = Control(str(root), SLOTS, clock=lambda: self.now)
+        self.control._ushers = Quick(self.control._publish)
 
     def append(self, *decisions):
         for decision in decisions:

@@ -85,7 +85,8 @@ class ModelStep(Step):
     """Put the conversation so far between the system message and this one."""
     fields: dict[Name, Kind] = Field({})
     """What the answer must hold when it is read as JSON; each becomes an output."""
-    stream: bool = False
+    stream: bool = True
+    """Hand the text on as it arrives, where a client listens."""
 
     def gives(self, known: Known) -> dict[str, Kind]:
         """The answer, who gave it, and what was asked for in it."""
@@ -107,7 +108,8 @@ class AgentStep(Agent, Step):
     intent: Ref | None = None
     """What is wanted, for `tools.prefetch`: the reads that are likely then begin at once."""
     history: bool = False
-    stream: bool = False
+    stream: bool = True
+    """Hand the text on as it arrives, where a client listens."""
 
     def gives(self, known: Known) -> dict[str, Kind]:
         """The answer and how it came about."""

@@ -31,7 +31,7 @@ def model_act(name: str, step: ModelStep, parts: Parts) -> Act:
             place.run,
             node=shown(f"{place.path}{name}.model"),
             tier=step.tier,
-            on_text=_heard(name, place) if step.stream else None,
+            on_text=_heard(name, place) if step.stream and place.run.is_heard else None,
         )
         found = fields_of(reply.text, step.fields, "the language model")
         return {"text": reply.text, "model": reply.model} | found
@@ -47,7 +47,7 @@ def agent_act(name: str, step: AgentStep, parts: Parts) -> Act:
     early = needed(parts.early, "tools that read ahead")(step) if intent is not None else None
 
     async def act(values: Values, place: Place) -> dict[str, Any]:
-        heard = _heard(name, place) if step.stream else None
+        heard = _heard(name, place) if step.stream and place.run.is_heard else None
         asked, before = messages(values, place), set(place.run.asked)
         async with AsyncExitStack() as stack:
             if intent is not None and early is not None:

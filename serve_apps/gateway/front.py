@@ -1,0 +1,159 @@
+"""What the gateway offers over HTTP: the paths, and what is read of each request."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+
+from engine.errors import TrimtabError
+from serve_apps.gateway.asgi import (
+    GoneError,
+    Incoming,
+    Receive,
+    Scope,
+    Send,
+    Stream,
+    TooLargeError,
+    body_of,
+    send_reply,
+    send_stream,
+)
+from serve_apps.gateway.call import Answered
+from serve_apps.gateway.desk import Desk
+from serve_apps.gateway.protocol import (
+    Reply,
+    chat_completion,
+    error_reply,
+    failed,
+    failure_of,
+    json_reply,
+    native_body,
+    parsed,
+)
+from serve_apps.gateway.reading import chat_call, flag, native_call, object_in
+from serve_apps.gateway.sockets import converse
+from serve_apps.gateway.streams import begun, chat_chunks, native_events, sent
+
+Handler = Callable[[Incoming], Awaitable[Reply | Stream]]
+Route = tuple[str, str, Handler]
+"""A method, a path in which `{}` stands for one name, and who answers."""
+
+
+class Front:
+    """The ASGI application; every error has OpenAI's shape."""
+
+    def __init__(self, desk: Desk, routes: Sequence[Route]) -> None:
+        self._desk = desk
+        mine: list[Route] = [
+            ("POST", "/v1/chat/completions", self._chat),
+            ("POST", "/v1/workflows/{}/run", self._native),
+        ]
+        self._exact: dict[tuple[str, str], Handler] = {}
+        self._patterns: list[tuple[str, re.Pattern[str], Handler]] = []
+        for method, path, handler in [*mine, *routes]:
+            if "{}" in path:
+                pattern = re.compile(re.escape(path).replace(r"\{\}", "([^/]+)"))
+                self._patterns.append((method, pattern, handler))
+            else:
+                self._exact[method, path] = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hold one conversation over a WebSocket."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await converse(self._desk, scope, receive, send)
+        else:
+            await _lifespan(receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._answered(scope, receive)
+        except GoneError:
+            return
+        except TooLargeError as error:
+            answer = error_reply(413, "too_large", str(error), {"connection": "close"})
+        except TrimtabError as error:
+            answer = failure_of(error)
+        if isinstance(answer, Stream):
+            await send_stream(answer, receive, send)
+        else:
+            await send_reply(answer, send)
+
+    async def _answered(self, scope: Scope, receive: Receive) -> Reply | Stream:
+        method, path = scope["method"], scope["path"]
+        params: tuple[str, ...] = ()
+        handler = self._exact.get((method, path))
+        if handler is None:
+            handler, params = self._matching(method, path)
+        if handler is None:
+            return self._nothing(method, path)
+        body = await body_of(receive) if method == "POST" else b""
+        query, headers = scope["query_string"].decode("latin-1"), dict(scope["headers"])
+        return await handler(Incoming(method, path, query, headers, body, params))
+
+    def _matching(self, method: str, path: str) -> tuple[Handler | None, tuple[str, ...]]:
+        for known, pattern, handler in self._patterns:
+            if known == method and (match := pattern.fullmatch(path)):
+                return handler, match.groups()
+        return None, ()
+
+    def _nothing(self, method: str, path: str) -> Reply:
+        known = {one for one, other in self._exact if other == path}
+        known |= {one for one, pattern, _ in self._patterns if pattern.fullmatch(path)}
+        if not known:
+            return error_reply(404, "not_found", f"there is nothing at {path}")
+        allowed = ", ".join(sorted(known))
+        message = f"{method} {path}: use {allowed}"
+        return error_reply(405, "method_not_allowed", message, {"allow": allowed})
+
+    async def _chat(self, request: Incoming) -> Reply | Stream:
+        said = parsed(request.body)
+        call = chat_call(request, said)
+        if not flag(said, "stream"):
+            answered = await self._desk.answer(call)
+            if answered.status != "ok":
+                return failed(answered.outcome, answered.headers)
+            return json_reply(chat_completion(answered), headers=answered.headers)
+        events = self._desk.events(call)
+        first = await begun(events)
+        if refusal := _failed_at_once(first.first[1].get("answered"), first.headers):
+            return refusal
+        usage = flag(object_in(said, "stream_options"), "include_usage")
+        return Stream(chat_chunks(first, events, call.workflow, usage=usage), first.headers)
+
+    async def _native(self, request: Incoming) -> Reply | Stream:
+        said = parsed(request.body)
+        call = native_call(request, request.params[0], said)
+        if flag(said, "stream") or b"text/event-stream" in request.headers.get(b"accept", b""):
+            events = native_events(self._desk.events(call))
+            _, ids = await anext(events)
+            headers = {
+                "x-trimtab-variant": ids["variant"],
+                "x-trimtab-trace-id": ids["trace_id"],
+                "x-trimtab-conversation": ids["conversation_id"],
+            }
+            return Stream((sent(event) async for event in events), headers)
+        answered = await self._desk.answer(call)
+        if answered.status != "ok":
+            return failed(answered.outcome, answered.headers)
+        body = {
+            "trace_id": answered.trace_id,
+            "conversation_id": answered.conversation,
+            "variant": answered.variant,
+            "segment": answered.segment,
+        }
+        status = 202 if answered.outcome["questions"] else 200
+        return json_reply(body | native_body(answered.outcome), status, answered.headers)
+
+
+def _failed_at_once(answered: object, headers: dict[str, str]) -> Reply | None:
+    if isinstance(answered, Answered) and answered.status != "ok":
+        return failed(answered.outcome, headers | answered.headers)
+    return None
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        kind = (await receive())["type"]
+        await send({"type": f"{kind}.complete"})
+        if kind == "lifespan.shutdown":
+            return

@@ -1,0 +1,117 @@
+"""Brings variants to their seats: scales a slot, lets its replicas build, knows where they are."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import ray
+from ray import serve
+from ray.exceptions import RayError
+from ray.serve._private.common import DeploymentID
+from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
+from ray.serve.exceptions import RayServeException
+
+from serve_apps.names import GATEWAY
+from serve_apps.seating import Key, Seat
+
+SEAT_TIMEOUT_S = 60.0
+ROLL_CALL_S = 1.0
+NOT_YET = (RayError, RayServeException, TimeoutError, RuntimeError)
+
+log = logging.getLogger("trimtab.control")
+
+
+class Ushers:
+    """What is seated for sure, and the work of seating the rest; `told` hears of every change."""
+
+    def __init__(self, told: Callable[[], Awaitable[None]]) -> None:
+        self.ready: dict[str, Seat] = {}
+        """By slot."""
+        self.inline: set[Key] = set()
+        """Ready in every gateway."""
+        self.addresses: dict[str, tuple[str, ...]] = {}
+        """Where the replicas of each slot take requests."""
+        self.failed: dict[str, str] = {}
+        self._told = told
+        self._handles: dict[str, Any] = {}
+        self._busy: dict[str | Key, asyncio.Task[None]] = {}
+
+    def seat(self, slot: str, seat: Seat) -> None:
+        """Begin to seat a variant, in place of whatever was being seated in this slot."""
+        if slot in self.ready and self.ready[slot].key != seat.key:
+            del self.ready[slot]
+            self.addresses.pop(slot, None)
+        if slot in self._busy:
+            self._busy[slot].cancel()
+        self._busy[slot] = asyncio.get_running_loop().create_task(self._warm(slot, seat))
+
+    def seat_inline(self, seat: Seat) -> None:
+        """Begin to seat a variant in the gateways, unless it is."""
+        if seat.key not in self.inline and seat.key not in self._busy:
+            task = asyncio.get_running_loop().create_task(self._warm_inline(seat))
+            self._busy[seat.key] = task
+
+    async def call_roll(self) -> None:
+        """Find out where replicas are that Serve started anew, or took away."""
+        for slot in list(self.ready):
+            with contextlib.suppress(*NOT_YET):
+                found = await self._asked(slot, "address", within_s=ROLL_CALL_S)
+                if slot in self.ready and found:
+                    self.addresses[slot] = found
+        await self._told()
+
+    async def _warm(self, slot: str, seat: Seat) -> None:
+        """Scale a slot, wait until every replica has built its variant, then tell."""
+        give_up = time.monotonic() + SEAT_TIMEOUT_S
+        while time.monotonic() < give_up:
+            with self._noted(slot, seat):
+                await _scale(slot, seat.replicas)
+                found = await self._asked(slot, "warm", seat.workflow, seat.variant)
+                if len(found) >= seat.replicas:
+                    self.ready[slot], self.addresses[slot] = seat, found
+                    self.failed.pop(_named(seat), None)
+                    await self._told()
+                    return
+            await asyncio.sleep(0.1)
+
+    async def _warm_inline(self, seat: Seat) -> None:
+        give_up = time.monotonic() + SEAT_TIMEOUT_S
+        while time.monotonic() < give_up and seat.key not in self.inline:
+            with self._noted(GATEWAY, seat):
+                if await self._asked(GATEWAY, "warm", seat.workflow, seat.variant):
+                    self.inline.add(seat.key)
+                    self.failed.pop(_named(seat), None)
+                    await self._told()
+                    break
+            await asyncio.sleep(0.1)
+        del self._busy[seat.key]
+
+    async def _asked(
+        self, app: str, method: str, *said: str, within_s: float = SEAT_TIMEOUT_S
+    ) -> tuple[str, ...]:
+        """What each replica of an application answers, each answer once."""
+        if app not in self._handles:
+            self._handles[app] = serve.get_app_handle(app)
+        answers = self._handles[app].broadcast(method, *said)
+        return tuple(sorted(set(await answers.results_async(timeout_s=within_s))))
+
+    @contextlib.contextmanager
+    def _noted(self, where: str, seat: Seat) -> Iterator[None]:
+        try:
+            yield
+        except NOT_YET as error:
+            self.failed[_named(seat)] = f"{where}: {error}"
+            log.warning("%s can't seat %s yet: %s", where, seat.variant, error)
+
+
+async def _scale(slot: str, replicas: int) -> None:
+    controller = await asyncio.to_thread(ray.get_actor, SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
+    deployment = DeploymentID(name="Slot", app_name=slot)
+    await controller.update_deployment_replicas.remote(deployment, replicas)
+
+
+def _named(seat: Seat) -> str:
+    return f"{seat.workflow}/{seat.variant}"

@@ -1,0 +1,129 @@
+"""A gateway and a slot without a cluster: real sockets, real books, the real openai client."""
+
+import asyncio
+import contextlib
+import socket
+import time
+
+import uvicorn
+
+from engine.books.secret import workspace_secret
+from engine.config.workflow import Workflow
+from engine.experiment.entries import Installed
+from engine.experiment.variant import variant_of
+from engine.testing.faults.launch import fault_model
+from search.books import Decisions
+from serve_apps.answering import Answering
+from serve_apps.channel.lines import Lines
+from serve_apps.channel.listener import Listener
+from serve_apps.gateway.desk import Desk
+from serve_apps.gateway.dispatch import Dispatcher
+from serve_apps.gateway.front import Front
+from serve_apps.gateway.traffic import Traffic
+from serve_apps.names import INLINE
+from serve_apps.recorder import Recorder
+from serve_apps.snapshot import Snapshot, WorkflowSnapshot
+
+GRAPH = {
+    "input": {"question": "text"},
+    "nodes": {
+        "think": {"type": "text", "text": "{{ input.question }}"},
+        "answer": {"type": "model", "say": "{{ think.text }}"},
+    },
+    "output": "answer.text",
+}
+
+
+async def no_vectors(texts):
+    raise AssertionError("this workflow embeds nothing")
+
+
+class Ground:
+    """Where the gateway is, and the parts that a test may look into."""
+
+    def __init__(self, root, url, model, desk, recorder, listener):
+        self.root = root
+        self.url = url
+        self.model = model
+        self.desk = desk
+        self.recorder = recorder
+        self.listener = listener
+
+
+@contextlib.asynccontextmanager
+async def ground(root, *, placement="slot", script=None, **settings):
+    async with fault_model(script) as model, contextlib.AsyncExitStack() as stack:
+        workflow = Workflow.model_validate(
+            {
+                "workflow": "echo",
+                "llm": {"base_url": model.base_url, "name": "scripted"},
+                "prompts": {"plain": ""},
+                "graph": GRAPH,
+                "record_text": True,
+                **settings,
+            }
+        )
+        split = installed(root, workflow)
+        secret = workspace_secret(root)
+        answering = Answering(root, no_vectors, {}, "none", kept=4)
+        listener = Listener(secret, answering.answer)
+        address = await listener.open("127.0.0.1")
+        stack.push_async_callback(listener.close, 5.0)
+        lines = Lines(secret)
+        stack.callback(lines.close)
+        traffic = Traffic(secret)
+        routes = {split.baseline: INLINE if placement == "inline" else "slot-0"}
+        traffic.begin(snapshot_of(workflow, split, routes, address))
+        lines.follow(traffic.snapshot.addresses)
+        await until(lambda: lines.choose("slot-0") is not None)
+        recorder = Recorder(root)
+        stack.callback(recorder.close)
+        desk = Desk(secret, traffic, recorder, Dispatcher([], lines, answering))
+        url = await stack.enter_async_context(listening(Front(desk, [])))
+        yield Ground(root, url, model, desk, recorder, listener)
+        await desk.close()
+
+
+def installed(root, workflow):
+    variant = variant_of(workflow)
+    config = workflow.model_dump(mode="json")
+    decision = Installed(workflow=workflow.workflow, baseline=variant, workflow_config=config)
+    with contextlib.closing(Decisions(root)) as decisions:
+        decisions.append(lambda _: decision, actor="test", clock=time.time)
+        return decisions.state().workflow(workflow.workflow).split
+
+
+def snapshot_of(workflow, split, routes, address):
+    served = WorkflowSnapshot(
+        splits={split.version: split},
+        version=split.version,
+        routes=routes,
+        leases={},
+        conversation_ttl_s=workflow.conversation_ttl_s,
+        timeout_s=workflow.timeout_s,
+        idempotent=workflow.idempotent,
+        record_text=workflow.record_text,
+    )
+    return Snapshot(
+        revision=1, workflows={workflow.workflow: served}, addresses={"slot-0": (address,)}
+    )
+
+
+@contextlib.asynccontextmanager
+async def listening(app):
+    # Listening before the server starts: whoever comes early waits in the queue.
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        serving = asyncio.create_task(server.serve(sockets=[sock]))
+        try:
+            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def until(condition, within_s=5.0):
+    """Wait for what another task, or another process, brings about."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - nothing of it can set an event here
+            await asyncio.sleep(0.01)
