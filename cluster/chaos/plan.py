@@ -12,9 +12,9 @@ from engine.errors import ConfigError
 
 QUIET_S = 8.0
 """Before the first fault: what is usual is measured here."""
-SETTLES_S = 4.0
+SETTLES_S = 3.0
 """After a fault, before the next: it must be over by then."""
-JITTER_S = 2.0
+JITTER_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ ACTIONS = (
     Action(6, kills.gateway, 6.0),
     Action(9, pressure.full_disk, 3.0),
     Action(12, decisions.torn_files, 0.5),
-    Action(14, upstream.throttled, 5.5),
-    Action(15, upstream.failing, 5.5),
-    Action(16, upstream.resetting, 5.5),
+    Action(14, upstream.throttled, 4.5),
+    Action(15, upstream.failing, 4.5),
+    Action(16, upstream.resetting, 4.5),
     Action(16, upstream.refused, 1.5),
-    Action(17, upstream.stalling, 5.5),
-    Action(18, upstream.garbling, 5.5),
-    Action(19, upstream.dripping, 5.5),
+    Action(17, upstream.stalling, 4.5),
+    Action(18, upstream.garbling, 4.5),
+    Action(19, upstream.dripping, 4.5),
     Action(20, clients.burst, 5.0),
     Action(21, upstream.one_variant, 3.5),
     Action(25, clients.hostile, 2.0),

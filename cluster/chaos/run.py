@@ -17,7 +17,7 @@ from cluster.chaos.http import say
 from cluster.chaos.invariants import judge
 from cluster.chaos.journal import Journal, read_journal
 from cluster.chaos.pinger import Habits
-from cluster.chaos.plan import Planned, named
+from cluster.chaos.plan import SETTLES_S, Planned, named
 from cluster.chaos.reader import read_readings
 from cluster.chaos.report import Report
 from cluster.chaos.scenario import NAME, roll_out, workflow
@@ -103,11 +103,14 @@ def _load(stage: Stage, asked: Asked, watch: Watch) -> Iterator[None]:
 
 def _follow(stage: Stage, plan: Sequence[Planned], tell: Callable[[str], None]) -> list[Landed]:
     landed: list[Landed] = []
-    began = time.monotonic()
+    began, free_at = time.monotonic(), 0.0
     for planned in plan:
-        time.sleep(max(0.0, began + planned.at_s - time.monotonic()))
+        # What came before may have taken longer than planned, and must be over all the same.
+        due = max(began + planned.at_s, free_at)
+        time.sleep(max(0.0, due - time.monotonic()))
         landed.append(_done(stage, planned.action))
-        tell(f"{planned.at_s:6.1f} s  {planned.action}: {landed[-1].evidence or 'DID NOT LAND'}")
+        free_at = time.monotonic() + SETTLES_S
+        tell(f"{due - began:6.1f} s  {planned.action}: {landed[-1].evidence or 'DID NOT LAND'}")
         if landed[-1].wrong:
             tell(f"          wrong: {landed[-1].wrong}")
     time.sleep(LAST_S)

@@ -15,7 +15,7 @@ from cluster.options import Json
 from cluster.output import say, show_json, show_table
 from engine.errors import ConfigError, NotFoundError
 
-CI_S = 150.0
+CI_S = 140.0
 """Of load, so that the subset with its start and end takes about 3 minutes."""
 HOLDS = {True: "yes", False: "NO", None: "not tried"}
 ALL = tuple(sorted({action.fault for action in ACTIONS}))

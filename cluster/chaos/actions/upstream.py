@@ -8,7 +8,7 @@ from cluster.chaos.stage import Done, Stage
 from engine.testing.faults.outcomes import Status
 from engine.testing.faults.script import Match, Rule
 
-LASTS_S = 5.0
+LASTS_S = 4.0
 BROKEN_S = 3.0
 AWAY_S = 0.4
 
