@@ -14,7 +14,7 @@ from cluster.output import say
 from engine.config.experiment import load_workflow
 from engine.errors import ConfigError
 
-BENCHES = ("serving", "statistics", "search", "runtime")
+BENCHES = ("serving", "statistics", "search", "runtime", "store")
 QUICK_REQUESTS, REQUESTS = 400_000, 2_000_000
 QUICK_REPLICATES, REPLICATES = 4, 32
 
@@ -32,7 +32,10 @@ def bench(
     ] = None,
     jobs: Annotated[int, typer.Option(help="statistics, search: processes.", min=1)] = 2,
     only: Annotated[
-        str, typer.Option(help="statistics: B8,B9; search: mixed/trimtab; runtime: graph.")
+        str,
+        typer.Option(
+            help="statistics: B8,B9; search: mixed/trimtab; runtime: graph; store: looking."
+        ),
     ] = "",
     seed: Annotated[int, typer.Option(help="statistics: what every die begins with.", min=0)] = 1,
     minutes: Annotated[
@@ -57,6 +60,8 @@ def bench(
         rows = _search(workspace, replicates, jobs, until, _named(only), quick=quick)
     elif what == "runtime":
         rows = _runtime(_named(only), quick=quick)
+    elif what == "store":
+        rows = _store(workspace, _named(only), quick=quick)
     else:
         raise ConfigError(f"there is no benchmark {what!r}; there are: {', '.join(BENCHES)}")
     if not show_rows(what, rows, time.monotonic() - started, as_json=as_json):
@@ -96,6 +101,12 @@ def _runtime(only: list[str], *, quick: bool) -> list[Row]:
     from cluster.bench.runtime.run import rows
 
     return rows(only, quick=quick, told=say)
+
+
+def _store(workspace: Path, only: list[str], *, quick: bool) -> list[Row]:
+    from cluster.bench.store.run import rows
+
+    return rows(workspace.resolve(), only, quick=quick, told=say)
 
 
 def _named(only: str) -> list[str]:
