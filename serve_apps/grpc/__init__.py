@@ -1,0 +1,1 @@
+"""The gateway over gRPC: the same calls as over HTTP, behind Serve's own ingress."""
