@@ -1,7 +1,9 @@
 """Orders what was found once more, before the best of it is read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -9,10 +11,21 @@ import numpy as np
 from engine.config.retrieval import Reranking
 from engine.errors import ConfigError
 from engine.workflow.chunks import Hit
+from engine.workflow.embedding import FloatArray
 from engine.workflow.rerank import reranked
 from engine.workflow.retrieval.hybrid import Query
 from engine.workflow.retrieval.ranked import Ranked
 from engine.workflow.retrieval.store import Store
+
+Scores = Callable[[Sequence[tuple[str, str]]], FloatArray]
+"""How well each passage answers its question, by a model; blocks while it works."""
+
+Files = tuple[tuple[str, int], ...]
+"""A folder's files and when they were changed, in nanoseconds."""
+
+WHERE = "retrieval.rerank.model"
+MOST_LOADED = 2
+"""Models that are kept for variants still to come; one in use is kept by who uses it."""
 
 
 class Rerank(Protocol):
@@ -70,36 +83,56 @@ class Marginal:
 
 
 class CrossEncoder:
-    """By a model that reads the question and a passage together; read from disk only."""
+    """By a model that reads the question and a passage together; read from disk only.
+
+    Variants that name the same folder share one model. One that is seated keeps the model that it
+    began with, whatever becomes of the folder: otherwise it would be another variant.
+    """
 
     def __init__(self, model: str | None) -> None:
-        """Load the model.
+        """Load the model, unless another variant has.
 
         Raises:
             ConfigError: No folder is named, or it holds no such model.
         """
-        where = "retrieval.rerank.model"
         if model is None:
-            raise ConfigError(f"{where}: `cross-encoder` needs one; write the path of its folder")
-        if not (Path(model).expanduser() / "config.json").is_file():
-            raise ConfigError(f"{where}: {model} holds no config.json; write a model's folder")
-        import sentence_transformers
-
-        try:
-            self._model = sentence_transformers.CrossEncoder(
-                str(Path(model).expanduser()), device="cpu", local_files_only=True
-            )
-        except Exception as error:  # the library raises nothing more precise
-            raise ConfigError(f"{where}: {model} can't be loaded: {error}") from error
+            raise ConfigError(f"{WHERE}: `cross-encoder` needs one; write the path of its folder")
+        folder = Path(model).expanduser()
+        if not (folder / "config.json").is_file():
+            raise ConfigError(f"{WHERE}: {model} holds no config.json; write a model's folder")
+        self._scores = _scores_of(str(folder), _files_of(folder))
 
     def __call__(self, query: Query, found: Sequence[Ranked], store: Store, k: int) -> list[Hit]:
         """Order by what the model says of each pair; of equal ones the one found earlier."""
         if not found:
             return []
-        pairs = [(query.text, store.passages[hit.row].text) for hit in found]
-        scores = np.asarray(self._model.predict(pairs, show_progress_bar=False)).reshape(-1)
+        scores = self._scores([(query.text, store.passages[hit.row].text) for hit in found])
         order = np.argsort(-scores, kind="stable")[:k]
         return _hits([Ranked(found[n].row, float(scores[n])) for n in order], store)
+
+
+@lru_cache(maxsize=MOST_LOADED)
+def _scores_of(folder: str, files: Files) -> Scores:
+    """The model of a folder with these files, ready to score pairs."""
+    import sentence_transformers
+
+    try:
+        model = sentence_transformers.CrossEncoder(folder, device="cpu", local_files_only=True)
+    except Exception as error:  # the library raises nothing more precise
+        raise ConfigError(f"{WHERE}: {folder} can't be loaded: {error}") from error
+    # Its tokenizer can't be used by two threads at once, and a CPU gains nothing from two.
+    alone = Lock()
+
+    def scores(pairs: Sequence[tuple[str, str]]) -> FloatArray:
+        with alone:
+            said = model.predict(list(pairs), show_progress_bar=False)
+        return np.asarray(said, dtype=np.float32).reshape(-1)
+
+    return scores
+
+
+def _files_of(folder: Path) -> Files:
+    return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir()))
 
 
 def _hits(ranked: Sequence[Ranked], store: Store) -> list[Hit]:

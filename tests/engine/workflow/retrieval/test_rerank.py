@@ -1,3 +1,6 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -60,6 +63,29 @@ def test_a_cross_encoder_orders_by_what_it_reads(store, tmp_path):
     found = order(store, k=3, method="cross-encoder", model=str(folder))
 
     assert len(found) == len(set(found)) == 3
+
+
+def test_variants_share_a_model_until_its_folder_changes(tmp_path):
+    folder = tiny_model(tmp_path / "model")
+    settings = Reranking(method="cross-encoder", model=str(folder))
+
+    one, other = rerank_of(settings), rerank_of(settings)
+    later = (folder / "config.json").stat().st_mtime_ns + 10**9
+    os.utime(folder / "config.json", ns=(later, later))
+    changed = rerank_of(settings)
+
+    assert one._scores is other._scores
+    assert changed._scores is not one._scores
+
+
+def test_many_threads_may_use_one_model(store, tmp_path):
+    settings = {"method": "cross-encoder", "model": str(tiny_model(tmp_path / "model"))}
+    usual = order(store, **settings)
+
+    with ThreadPoolExecutor(8) as pool:
+        orders = list(pool.map(lambda _: order(store, **settings), range(40)))
+
+    assert all(each == usual for each in orders)
 
 
 @pytest.mark.parametrize("kind", ["unnamed", "missing", "torn"])
