@@ -1,16 +1,19 @@
 """The embedded reader behind the HTTP paths of the OpenAI protocol."""
 
+import json
 import random
 import secrets
 import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from serve_apps.embedded.protocol import ChatRequest, body
+from serve_apps.embedded.protocol import ChatRequest, body, chunks
 from serve_apps.embedded.reader import read
 
 NAME = "embedded-reader"
@@ -27,7 +30,11 @@ def reader_app(seed: int | None = None) -> Starlette:
         except ValidationError as error:
             return _refused(error)
         completion = read(wanted, bits(32))
-        return JSONResponse(body(completion, wanted, f"{bits(64):016x}", int(time.time())))
+        whole = body(completion, wanted, f"{bits(64):016x}", int(time.time()))
+        if not wanted.stream:
+            return JSONResponse(whole)
+        pieces = chunks(whole, usage=wanted.stream_options.include_usage)
+        return StreamingResponse(_events(pieces), media_type="text/event-stream")
 
     async def models(_: Request) -> Response:
         entry = {"id": NAME, "object": "model", "created": 0, "owned_by": "trimtab"}
@@ -39,6 +46,12 @@ def reader_app(seed: int | None = None) -> Starlette:
             Route("/v1/models", models, methods=["GET"]),
         ]
     )
+
+
+async def _events(pieces: Iterator[dict[str, Any]]) -> AsyncIterator[str]:
+    for piece in pieces:
+        yield f"data: {json.dumps(piece)}\n\n"
+    yield "data: [DONE]\n\n"
 
 
 def _refused(error: ValidationError) -> Response:

@@ -1,10 +1,13 @@
 """The part of the OpenAI protocol that the embedded reader understands."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+PIECES = re.compile(r"(?:\S+\s*){1,4}|\s+")
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 
@@ -50,6 +53,12 @@ class ChatMessage(Lenient):
         return self.content or ""
 
 
+class StreamOptions(Lenient):
+    """What a streamed answer tells besides its text."""
+
+    include_usage: bool = False
+
+
 class ChatRequest(Lenient):
     """A request for one completion."""
 
@@ -60,7 +69,8 @@ class ChatRequest(Lenient):
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
     seed: int | None = None
-    stream: Literal[False] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions = StreamOptions()
     tools: list[Tool] = []
     tool_choice: str | dict[str, Any] = "auto"
 
@@ -107,3 +117,28 @@ def body(completion: Completion, request: ChatRequest, name: str, created: int) 
             "total_tokens": completion.prompt_tokens + completion.completion_tokens,
         },
     }
+
+
+def chunks(whole: dict[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:
+    """A completion's body as the pieces of a stream: a few words each."""
+    (choice,) = whole["choices"]
+    message = choice["message"]
+    head = {
+        "id": whole["id"],
+        "object": "chat.completion.chunk",
+        "created": whole["created"],
+        "model": whole["model"],
+    }
+
+    def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+        said = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return head | {"choices": [said]}
+
+    yield chunk({"role": "assistant", "content": ""})
+    for piece in PIECES.findall(message["content"] or ""):
+        yield chunk({"content": piece})
+    if calls := message.get("tool_calls"):
+        yield chunk({"tool_calls": [call | {"index": at} for at, call in enumerate(calls)]})
+    yield chunk({}, choice["finish_reason"])
+    if usage:
+        yield head | {"choices": [], "usage": whole["usage"]}

@@ -23,7 +23,7 @@ CALCULATES = Script(
         ),
     ),
 )
-LACKS = {"embedded": {"streaming", "embeddings", "healthz"}, "faults": set()}
+LACKS = {"embedded": {"embeddings", "healthz"}, "faults": set()}
 ASKED = [{"role": "user", "content": message("What does a lambda expression yield?")}]
 SUM = [{"role": "user", "content": message("What is 2 + 3?")}]
 
@@ -70,8 +70,7 @@ async def test_the_usage_adds_up(client):
     assert min(usage.prompt_tokens, usage.completion_tokens) > 0
 
 
-async def test_a_stream_says_what_one_piece_would(client, needs):
-    needs("streaming")
+async def test_a_stream_says_what_one_piece_would(client):
     whole = await client.chat.completions.create(
         model="embedded-reader", messages=ASKED, temperature=0.0
     )
@@ -91,9 +90,7 @@ async def test_a_stream_says_what_one_piece_would(client, needs):
     assert (last.choices, last.usage) == ([], whole.usage)
 
 
-async def test_a_stream_keeps_its_usage_to_itself_unless_asked(client, needs):
-    needs("streaming")
-
+async def test_a_stream_keeps_its_usage_to_itself_unless_asked(client):
     stream = await client.chat.completions.create(
         model="embedded-reader", messages=ASKED, temperature=0.0, stream=True
     )
@@ -115,9 +112,7 @@ async def test_a_tool_is_called(client):
     )
 
 
-async def test_a_tool_is_called_in_a_stream(client, needs):
-    needs("streaming")
-
+async def test_a_tool_is_called_in_a_stream(client):
     stream = await client.chat.completions.create(
         model="embedded-reader", messages=SUM, tools=[CALCULATOR], stream=True
     )

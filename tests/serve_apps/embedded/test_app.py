@@ -49,7 +49,7 @@ async def test_the_stock_client_lists_the_model(client):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"temperature": -1}, {"messages": []}, {"messages": [{"role": "king"}]}, {"stream": True}],
+    [{"temperature": -1}, {"messages": []}, {"messages": [{"role": "king"}]}, {"stream": "twice"}],
 )
 async def test_a_wrong_request_is_refused_with_its_field(client, wrong):
     request = {"model": NAME, "messages": asked("What?")} | wrong
