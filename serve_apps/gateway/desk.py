@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import random
 import time
-import uuid
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -21,6 +21,9 @@ from serve_apps.recorder import Recorder
 MOST_EVENTS = 4_096
 """That may wait for a client; one that reads slower than this is given up."""
 
+DICE = random.Random()
+"""Seeded by the machine once; ids need to differ, not to be secret: they are signed."""
+
 Hear = Callable[[str, Json], None]
 log = logging.getLogger("ray.serve")
 
@@ -31,7 +34,7 @@ class Opened:
     def __init__(self, call: Call, traffic: Traffic, secret: bytes) -> None:
         self.call = call
         self.started, self.at = time.perf_counter(), time.time()
-        self.id = call.id or uuid.uuid4().hex
+        self.id = call.id or f"{DICE.getrandbits(128):032x}"
         self.segment = intent(words_of(call.messages[-1]))
         self.route: Route = traffic.route(
             call.workflow,
