@@ -83,25 +83,30 @@ class Rollups:
         self._join()
         return count
 
-    def read(self, store: Store, *, since: float) -> Rolled:
-        """Everything from this Unix time on, with what isn't rolled up yet.
+    def read(self, store: Store, *, since: float, rated_since: float) -> Rolled:
+        """Everything from one Unix time on, what is newer than any leaf too; ratings from another.
 
         Raises:
             StoreCorruptError: A file with the newest traces is damaged; the message names it.
         """
         with self._database.reading() as connection:
             (done,) = connection.execute("SELECT coalesce(max(upto), 0) FROM leaves").fetchone()
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM leaves WHERE newest_at >= ? ORDER BY upto", (since,)
+            sums = connection.execute(
+                "SELECT sums FROM leaves WHERE newest_at >= ? ORDER BY upto", (since,)
             ).fetchall()
-        newest = store.read("trace", after=done)
-        leaves = [*map(_opened, rows), _leaf(newest, self._forced(store)[0], (done, done))]
+            indices = connection.execute(
+                "SELECT parts FROM leaves WHERE newest_at >= ? ORDER BY upto", (rated_since,)
+            ).fetchall()
+        newest = _leaf(store.read("trace", after=done), self._forced(store)[0], (done, done))
+        feedback = store.read("feedback", since=rated_since, columns=_RATING)
+        rated = feedback.select("trace_id").unique()
         return Rolled(
-            sums=pl.concat([leaf.sums for leaf in leaves]),
-            index=pl.concat([leaf.index for leaf in leaves]),
-            feedback=store.read(
-                "feedback", since=since, columns=("trace_id", "at", "metric", "score")
+            sums=pl.concat([*(_frame_of(body) for (body,) in sums), newest.sums]),
+            index=pl.concat(
+                index.join(rated, on="trace_id", how="semi")
+                for index in (*(_frame_of(body) for (body,) in indices), newest.index)
             ),
+            feedback=feedback,
         )
 
     def clear(self) -> None:
@@ -203,8 +208,11 @@ def _sound(spans: str) -> str:
 
 def _opened(row: tuple[int, int, int, float, bytes, bytes]) -> Leaf:
     after, upto, traces, newest_at, sums, index = row
-    frames = (pl.read_parquet(io.BytesIO(sums)), pl.read_parquet(io.BytesIO(index)))
-    return Leaf(after, upto, traces, newest_at, *frames)
+    return Leaf(after, upto, traces, newest_at, _frame_of(sums), _frame_of(index))
+
+
+def _frame_of(body: bytes) -> pl.DataFrame:
+    return pl.read_parquet(io.BytesIO(body))
 
 
 def _bytes_of(frame: pl.DataFrame) -> bytes:

@@ -21,16 +21,22 @@ class Rolled:
     sums: pl.DataFrame
     """Rows of `rolled`, a part's minute in one or several of them."""
     index: pl.DataFrame
-    """Rows of `index_of`, of the same traces."""
+    """Rows of `index_of`, of those of the traces that somebody rated."""
     feedback: pl.DataFrame
     """What was said of them."""
 
 
 def index_of(traces: pl.DataFrame) -> pl.DataFrame:
-    """Which parts each trace belongs to, a node once for each of its spans."""
+    """Which parts each trace belongs to, its nodes as lines, once for each of their spans.
+
+    One text a trace, because there are few different ones: they are kept and read as numbers.
+    """
     nodes = _SPANS.str.json_decode(_NODES).list.eval(pl.element().struct.field("node").drop_nulls())
     return traces.select(
-        "trace_id", "at", pl.col("workflow", "variant", "segment").fill_null(""), nodes=nodes
+        "trace_id",
+        "at",
+        pl.col("workflow", "variant", "segment").fill_null(""),
+        nodes=nodes.list.join("\n"),
     )
 
 
@@ -72,7 +78,8 @@ def rated_calls(rolled: Rolled) -> pl.DataFrame:
         .agg(pl.col("score").last())
     )
     whose = rolled.index.join(ratings, on="trace_id")
-    nodes = whose.explode("nodes", empty_as_null=False).rename({"nodes": "node"})
+    listed = whose.with_columns(node=pl.col("nodes").str.split("\n")).explode("node")
+    nodes = listed.filter(pl.col("node") != "")
     requests = whose.drop("nodes").with_columns(node=pl.lit(""))
     frames = _scoped(pl.concat([requests, nodes.select(requests.columns)]))
     return pl.concat([frame.select(*_PLACE, "trace_id", "at", "score") for frame in frames])

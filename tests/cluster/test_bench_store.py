@@ -37,7 +37,7 @@ def test_the_traffic_is_what_it_says(tmp_path):
     store, rollups = Store(tmp_path), Rollups(tmp_path)
     rollups.fold(store, upto=store.position())
 
-    sums = added([rollups.read(store, since=0.0).sums], ("node",))
+    sums = added([rollups.read(store, since=0.0, rated_since=0.0).sums], ("node",))
 
     assert dict(sums.select("node", "calls").rows()) == dict.fromkeys(("", *NODES), 1_000)
     assert store.read("feedback").height == 50

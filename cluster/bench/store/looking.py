@@ -25,9 +25,9 @@ GOALS = {"rollups": "< 1", "raw": "< 3"}
 _COLUMNS = ("workflow", "variant", "segment", "node", "at", "failed", "timed_out", "duration_s")
 _SPANS = pl.List(pl.Struct({"node": pl.String, "duration_s": pl.Float64, "status": pl.String}))
 _QUERY = " UNION ALL ".join(
-    f"SELECT workflow, '{scope}', {name}, at > {NOW - WINDOW_S}, count(*), sum(failed), "
+    f"SELECT workflow, '{scope}', {name}, \"at\" > {NOW - WINDOW_S}, count(*), sum(failed), "
     "sum(timed_out), avg(duration_s), avg(duration_s * duration_s) FROM calls "
-    f"WHERE at > {NOW - 2 * WINDOW_S} AND node {sign} '' GROUP BY 1, 3, 4"
+    f"WHERE \"at\" > {NOW - 2 * WINDOW_S} AND node {sign} '' GROUP BY 1, 3, 4"
     for scope, name, sign in (
         ("workflow", "workflow", "="),
         ("variant", "variant", "="),
@@ -81,7 +81,7 @@ def _folded(root: Path) -> None:
 
 def _from_rollups(root: Path) -> None:
     with closing(Store(root)) as store, closing(Rollups(root)) as rollups:
-        told = rollups.read(store, since=NOW - 2 * WINDOW_S)
+        told = rollups.read(store, since=NOW - 2 * WINDOW_S, rated_since=NOW - WINDOW_S)
         observe_rolled(told, now=NOW, window_s=WINDOW_S)
 
 
@@ -95,7 +95,7 @@ def _sqlite(root: Path) -> float | None:
     with closing(sqlite3.connect(root / "peer.db")) as peer:
         peer.execute("PRAGMA synchronous = OFF")
         peer.execute(
-            "CREATE TABLE calls(workflow TEXT, variant TEXT, segment TEXT, node TEXT, at REAL, "
+            'CREATE TABLE calls(workflow TEXT, variant TEXT, segment TEXT, node TEXT, "at" REAL, '
             "failed INTEGER, timed_out INTEGER, duration_s REAL)"
         )
         for calls in _calls(root):
@@ -112,7 +112,7 @@ def _duckdb(root: Path) -> float | None:
     with closing(duckdb.connect(root / "peer.duckdb")) as peer:
         peer.execute(
             "CREATE TABLE calls(workflow VARCHAR, variant VARCHAR, segment VARCHAR, node VARCHAR, "
-            "at DOUBLE, failed INTEGER, timed_out INTEGER, duration_s DOUBLE)"
+            '"at" DOUBLE, failed INTEGER, timed_out INTEGER, duration_s DOUBLE)'
         )
         for calls in _calls(root):
             peer.register("part", calls.to_arrow())

@@ -39,7 +39,7 @@ def fill(root: Path, requests: int, *, now: float, length_s: float, seed: int = 
         for first in range(0, requests, PER_FILE):
             count = min(PER_FILE, requests - first)
             at = now - length_s + length_s * (first + np.arange(count)) / requests
-            for kind, table in tables(dice, first, at):
+            for kind, table in tables(dice, at):
                 size += _placed(compactor, kind, table, now)
         compactor.catalogue.settle(now)
     finally:
@@ -49,7 +49,7 @@ def fill(root: Path, requests: int, *, now: float, length_s: float, seed: int = 
 
 def facts(requests: int, seed: int = 1) -> list[tuple[Fact, Fact]]:
     """An exposure and a trace for each of so many requests, as a gateway hands them over."""
-    drawn = dict(tables(np.random.default_rng(seed), 0, np.full(requests, time.time())))
+    drawn = dict(tables(np.random.default_rng(seed), np.full(requests, time.time())))
     exposures, traces = (drawn[kind].to_pylist() for kind in ("exposure", "trace"))
     return [
         (("exposure", exposure), ("trace", trace))
@@ -57,10 +57,10 @@ def facts(requests: int, seed: int = 1) -> list[tuple[Fact, Fact]]:
     ]
 
 
-def tables(dice: np.random.Generator, first: int, at: Floats) -> Iterator[tuple[Kind, pa.Table]]:
+def tables(dice: np.random.Generator, at: Floats) -> Iterator[tuple[Kind, pa.Table]]:
     """The exposures, traces and feedback of requests that ended at these times."""
     count = len(at)
-    ids = [f"{first + place:032x}" for place in range(count)]
+    ids = [dice.bytes(16).hex() for _ in range(count)]
     lengths_s = dice.lognormal(-1.5, 0.8, (count, len(NODES)))
     failed = dice.random(count) < 0.01
     traces = {
@@ -83,7 +83,7 @@ def tables(dice: np.random.Generator, first: int, at: Floats) -> Iterator[tuple[
     }
     kept = ("trace_id", "at", "workflow", "variant", "segment", "writer")
     exposures = {name: traces[name] for name in kept} | {
-        "unit_id": [f"c{first + place:031x}" for place in range(count)],
+        "unit_id": [dice.bytes(16).hex() for _ in range(count)],
         "version": np.full(count, 3),
         "bucket": dice.integers(0, 1_000_000, count, dtype=np.int32),
         "served": traces["variant"],
