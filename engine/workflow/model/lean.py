@@ -57,7 +57,6 @@ class Lean:
             connector=aiohttp.TCPConnector(
                 limit=CONNECTIONS, keepalive_timeout=IDLE_S, ssl=trusted() if secure else True
             ),
-            headers=self._headers,
             timeout=LIMITS,
             cookie_jar=aiohttp.DummyCookieJar(),
             # Asked once: for every call, the environment would be read by another thread.
@@ -102,7 +101,8 @@ class Lean:
     ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
         body = written(request)
         data = body if len(body) < _AT_ONCE_BYTES else io.BytesIO(body)
-        return self._session.post(self._url, data=data)
+        # With each call, not with the session, whose headers a tunnel's proxy would be told too.
+        return self._session.post(self._url, data=data, headers=self._headers)
 
 
 def trusted() -> ssl.SSLContext:
@@ -125,8 +125,9 @@ def proxy_of(url: URL) -> URL | None:
 
 async def _content(answer: aiohttp.ClientResponse, model: str) -> bytes:
     length = answer.content_length
-    packed = "content-encoding" in answer.headers
-    if length is not None and length <= MOST_BYTES and not packed:
+    if length is not None and length > MOST_BYTES:
+        raise _too_long(model)
+    if length is not None and "content-encoding" not in answer.headers:
         return await answer.read()
     content = bytearray()
     async for block in answer.content.iter_any():
@@ -144,7 +145,7 @@ async def _pieces(answer: aiohttp.ClientResponse, model: str) -> AsyncGenerator[
             raise _too_long(model)
         for said in events.take(block):
             if said == END:
-                with contextlib.suppress(TimeoutError):
+                with contextlib.suppress(*_BROKEN):
                     async with asyncio.timeout(LAST_S):
                         await answer.content.readany()
                 return

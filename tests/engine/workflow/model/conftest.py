@@ -1,4 +1,6 @@
 import asyncio
+import ssl
+import subprocess
 import time
 from contextlib import asynccontextmanager
 from datetime import date
@@ -75,3 +77,35 @@ def place(request):
                 yield Place(server, client, breakers, deadline_s, budget)
 
     return made
+
+
+@pytest.fixture(autouse=True)
+def without_proxies(monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A key and a certificate for 127.0.0.1, in one file."""
+    folder = tmp_path_factory.mktemp("certificate")
+    file = folder / "certificate.pem"
+    subject = ["-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run(
+        [*command, "-keyout", file, "-out", f"{file}.crt"],
+        check=True,
+        timeout=30,
+        capture_output=True,
+    )
+    file.write_bytes(file.read_bytes() + (folder / f"{file}.crt").read_bytes())
+    return file
+
+
+@pytest.fixture
+def tls(certificate):
+    """What a server needs to speak TLS with that certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context

@@ -18,10 +18,12 @@ class Server:
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client closes its connection before it was answered."""
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: int = 0
     base_url: str = ""
     listening: asyncio.Server | None = None
 
     async def serve(self, reader, writer):
+        self.connections += 1
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
@@ -60,10 +62,11 @@ CUT = "cut"
 
 
 @contextlib.asynccontextmanager
-async def serving(*answers):
+async def serving(*answers, tls=None):
     server = Server(list(answers))
-    server.listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.base_url = f"http://127.0.0.1:{server.listening.sockets[0].getsockname()[1]}/v1"
+    server.listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
+    scheme = "https" if tls else "http"
+    server.base_url = f"{scheme}://127.0.0.1:{server.listening.sockets[0].getsockname()[1]}/v1"
     try:
         yield server
     finally:
@@ -91,8 +94,9 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 
 
 def event(payload):
-    text = payload if isinstance(payload, str) else json.dumps(payload)
-    line = f"data: {text}\n\n".encode()
+    if not isinstance(payload, bytes):
+        payload = (payload if isinstance(payload, str) else json.dumps(payload)).encode()
+    line = b"data: " + payload + b"\n\n"
     return f"{len(line):x}\r\n".encode() + line + b"\r\n"
 
 

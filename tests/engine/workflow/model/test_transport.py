@@ -2,14 +2,14 @@ import asyncio
 import contextlib
 import json
 import ssl
-import subprocess
 
+import openai
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import StreamEnded
 
-from engine.workflow.model.transport import upstream
+from engine.workflow.model.transport import line_of, upstream
 from tests.engine.workflow.endpoint import completion
 from tests.engine.workflow.model.server import refusal, serving, whole
 
@@ -19,13 +19,6 @@ QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 async def asked(base_url, times=1):
     async with upstream(base_url, "a-key") as client:
         return [await client.chat.completions.create(**QUESTION) for _ in range(times)]
-
-
-@pytest.fixture(autouse=True)
-def without_proxies(monkeypatch):
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 async def test_the_key_travels_in_the_request():
@@ -44,23 +37,38 @@ async def test_the_client_never_retries_by_itself():
     assert len(server.requests) == 1
 
 
+async def test_a_client_from_outside_is_used_as_it_is():
+    async with (
+        serving(refusal(503), whole("hi")) as server,
+        openai.AsyncOpenAI(
+            base_url=server.base_url,
+            api_key="another",
+            max_retries=1,
+            default_headers={"x-theirs": "yes"},
+        ) as client,
+    ):
+        answer = await line_of(client).whole(QUESTION)
+
+    assert answer == completion("hi")
+    assert [head.count("x-theirs: yes") for head in server.heads] == [1, 1]
+    assert "authorization: bearer another" in server.heads[0]
+
+
+async def test_our_own_line_tells_nothing_about_this_machine():
+    async with serving(whole("hi")) as server, upstream(server.base_url, "a-key") as client:
+        await line_of(client).whole(QUESTION)
+
+    assert "authorization: bearer a-key" in server.heads[0]
+    assert "content-type: application/json" in server.heads[0]
+    assert "stainless" not in server.heads[0]
+
+
 async def test_a_proxy_that_the_environment_names_is_asked(monkeypatch):
     async with serving(whole("hi")) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.base_url.removesuffix("/v1"))
         await asked("http://models.invalid/v1")
 
     assert proxy.heads[0].startswith("post http://models.invalid/v1/chat/completions ")
-
-
-@pytest.fixture
-def certificate(tmp_path):
-    """A key and a certificate for 127.0.0.1, in one file."""
-    file = tmp_path / "certificate.pem"
-    subject = ["-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*command, "-keyout", file, "-out", f"{file}.crt"], check=True, timeout=30)
-    file.write_bytes(file.read_bytes() + (tmp_path / f"{file}.crt").read_bytes())
-    return file
 
 
 async def speak_http2(reader, writer):
