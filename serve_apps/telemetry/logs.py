@@ -134,6 +134,13 @@ def write_logs(root: Path, process: str, logs: Logs, mask: Mask) -> logging.Hand
     return handler
 
 
+def stop_logs(handler: logging.Handler) -> None:
+    """Close a file of events; what is logged after it goes elsewhere."""
+    for name in LOGGERS:
+        logging.getLogger(name).removeHandler(handler)
+    handler.close()
+
+
 def serve_logs(logs: Logs) -> LoggingConfig:
     """How Serve's own processes log: JSON as well, and no line for each request."""
     level = "WARNING" if logs.level == "INFO" else logs.level

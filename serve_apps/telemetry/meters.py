@@ -72,6 +72,10 @@ class Meters:
         if by:
             self._sums[metric, labels] += by
 
+    def observe(self, metric: Metric, value: float, *labels: str) -> None:
+        """Add a value to a histogram."""
+        self._values[metric, labels].append(value)
+
     def gauge(self, metric: Metric, value: float, *labels: str) -> None:
         """Set a gauge; it stays so until it is set again."""
         self._gauges.setdefault(metric, {})[labels] = value
