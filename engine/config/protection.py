@@ -18,12 +18,12 @@ class Rate(Frozen):
 
 
 class Rates(Frozen):
-    """Limits by API key; none is set unless somebody writes it."""
+    """Limits by API key on a workflow; none is set unless somebody writes it."""
 
     each_key: tuple[Rate, ...] = ()
     """What every key may have, each for itself."""
     anonymous: tuple[Rate, ...] = ()
-    """What all clients without a key may have together, by workflow."""
+    """What all clients without a key may have together."""
     store: str = Field("memory:", pattern=STORE_URL, examples=["redis://127.0.0.1:6379/0"])
     """Where the counts are: in each gateway's memory, which divides every limit by the number of
     gateways, or in a Redis, which all of them share exactly."""

@@ -66,7 +66,7 @@ class _Limit:
 
 
 class RateLimits:
-    """The limits of one gateway.
+    """The limits of one gateway; every workflow is counted apart.
 
     Clients without a key share one bucket by workflow: behind the front proxy every peer has the
     same address, and a header that names another one is the client's own word. Keys are hashed
@@ -134,8 +134,8 @@ class RateLimits:
 
     def _of(self, key: str, workflow: str) -> tuple[tuple[_Limit, ...], str]:
         if not key:
-            return self._anonymous, f"anonymous:{workflow}"
-        return self._each_key, self._named(key) if self._each_key else ""
+            return self._anonymous, f"{workflow}:anonymous"
+        return self._each_key, f"{workflow}:{self._named(key)}" if self._each_key else ""
 
     def _named(self, key: str) -> str:
         name = hashlib.blake2b(key.encode(), key=self._secret, digest_size=16).hexdigest()
