@@ -196,6 +196,8 @@ class Control:
             timeout_s=config.timeout_s,
             idempotent=config.idempotent,
             placement=config.deploy.placement,
+            protection=config.protection,
+            gateways=config.deploy.gateways,
             record_text=config.record_text,
         )
 

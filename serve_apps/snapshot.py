@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from engine.config.protection import Protection
 from engine.config.workflow import Placement
 from engine.experiment.split import Split
 
@@ -24,6 +25,9 @@ class WorkflowSnapshot(BaseModel):
     idempotent: bool
     placement: Placement = "slot"
     """Inline, every gateway answers by itself."""
+    protection: Protection = Protection()
+    gateways: int = 1
+    """Replicas among which limits that are kept in memory are divided."""
     record_text: bool = False
     """Questions and answers are stored with their traces."""
 

@@ -14,7 +14,9 @@ from engine.config.graph.check import graph_problems, steps_in
 from engine.config.graph.nested import Graph
 from engine.config.graph.steps import AgentStep, ModelStep, PersonStep
 from engine.config.model import Resilience
+from engine.config.observability import Observability
 from engine.config.problem import Problem, did_you_mean, impossible, listed
+from engine.config.protection import Protection
 from engine.config.retrieval import (
     Chunker,
     Chunking,
@@ -187,6 +189,8 @@ class Workflow(Frozen):
     """Keep what each step gave until the request is over, so that one that was cut off goes on
     where it stood; a graph that waits for people needs it."""
     deploy: Deploy = Deploy()
+    protection: Protection = Protection()
+    observability: Observability = Observability()
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

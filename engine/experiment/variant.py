@@ -14,7 +14,10 @@ COPY = "aa.copy"
 """A setting without meaning, which tells copies of one variant apart."""
 REST = "file.rest"
 """Stands for all of a workflow's file that is no setting, such as its steps and its tools."""
-UNSEEN = ("workflow", "deploy", "holdout", "record_text", "conversation_ttl_s", "idempotent")
+UNSEEN = (
+    *("workflow", "deploy", "holdout", "record_text", "conversation_ttl_s", "idempotent"),
+    *("protection", "observability"),
+)
 """What makes no difference to any answer."""
 
 

@@ -17,6 +17,7 @@ from serve_apps.gateway.asgi import Incoming
 from serve_apps.gateway.desk import Desk
 from serve_apps.gateway.dispatch import Dispatcher
 from serve_apps.gateway.front import Front, Route
+from serve_apps.gateway.guard import Guard
 from serve_apps.gateway.protocol import (
     Reply,
     decision_of,
@@ -46,12 +47,13 @@ class Gateway:
         self, root: str, slots: list[str], endpoints: dict[str, str], api_key: str
     ) -> None:
         self._secret = workspace_secret(Path(root))
-        self._traffic = Traffic(self._secret)
+        self._guard = Guard(self._secret)
+        self._traffic = Traffic(self._secret, self._guard.out)
         self._recorder = Recorder(Path(root))
         self._lines = Lines(self._secret)
         self._inline = Answering(Path(root), embedding(), endpoints, api_key, kept=INLINE_KEPT)
         self._dispatcher = Dispatcher(slots, self._lines, self._inline)
-        self.desk = Desk(self._secret, self._traffic, self._recorder, self._dispatcher)
+        self.desk = Desk(self._secret, self._traffic, self._guard, self._recorder, self._dispatcher)
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     def __serve_build_asgi_app__(self) -> Front:
@@ -105,6 +107,7 @@ class Gateway:
                     snapshot = await control.watch.remote(self._traffic.revision, WATCH_S)
                     if snapshot is not None:
                         self._lines.follow(snapshot.addresses)
+                        self._guard.follow(snapshot)
                         self._traffic.begin(snapshot)
             except Exception as error:  # noqa: BLE001 - logged, and tried again
                 # Whatever it was, a gateway that stopped watching would serve the past for ever.

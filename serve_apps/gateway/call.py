@@ -1,7 +1,7 @@
 """What a client asks of a workflow, and what it is told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
@@ -44,6 +44,8 @@ class Answered:
     overhead_s: float
     outcome: Json
     """As a slot answers: see `serve_apps.outcome`."""
+    left: Mapping[str, str] = field(default_factory=dict)
+    """What remains to the key, as headers."""
 
     @property
     def status(self) -> str:
@@ -58,6 +60,7 @@ class Answered:
             "x-trimtab-trace-id": self.trace_id,
             "x-trimtab-conversation": self.conversation,
             "x-trimtab-overhead-ms": f"{self.overhead_s * 1e3:.2f}",
+            **self.left,
         }
         if self.status == "ok" and self.outcome["degraded"]:
             said["x-trimtab-degraded"] = ",".join(self.outcome["degraded"])

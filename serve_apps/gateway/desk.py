@@ -12,6 +12,7 @@ from engine.errors import DeadlineError, UpstreamError
 from engine.workflow.router import intent
 from serve_apps.gateway.call import Answered, Call, Event, Json
 from serve_apps.gateway.dispatch import Dispatcher
+from serve_apps.gateway.guard import Guard
 from serve_apps.gateway.protocol import words_of
 from serve_apps.gateway.rows import exposure_row, kept_text, trace_row
 from serve_apps.gateway.traffic import Route, Traffic
@@ -47,15 +48,30 @@ class Opened:
         self.trace_id = sign(secret, self.id)
         self.conversation = self.route.conversation.signed(secret)
 
+    @property
+    def ids(self) -> Json:
+        """What a client is told before there is an answer."""
+        return {
+            "trace_id": self.trace_id,
+            "conversation_id": self.conversation,
+            "variant": self.route.served,
+        }
+
 
 class Desk:
     """Serves calls; a request that was begun comes to its end, whether or not its client waits."""
 
     def __init__(
-        self, secret: bytes, traffic: Traffic, recorder: Recorder, dispatcher: Dispatcher
+        self,
+        secret: bytes,
+        traffic: Traffic,
+        guard: Guard,
+        recorder: Recorder,
+        dispatcher: Dispatcher,
     ) -> None:
         self._secret = secret
         self._traffic = traffic
+        self._guard = guard
         self._recorder = recorder
         self._dispatcher = dispatcher
         self._going: set[asyncio.Task[Answered]] = set()
@@ -70,10 +86,11 @@ class Desk:
 
         Raises:
             ConfigError, NotFoundError: It asks for something impossible.
+            RefusedError: Its key had enough for now, or there is no room.
             ClusterError: Nobody is seated who could answer.
             StoreFullError: It can't be put on record, so it was not begun.
         """
-        return await asyncio.shield(self._begun(self._whole(call)))
+        return await asyncio.shield(self._begun(self._whole(call, None)))
 
     async def events(self, call: Call) -> AsyncGenerator[Event]:
         """The same, told as it happens.
@@ -83,22 +100,13 @@ class Desk:
         listening ends the request.
 
         Raises:
-            ConfigError, NotFoundError, ClusterError, StoreFullError: As `answer`, before anything
-                else is told.
+            ConfigError, NotFoundError, RefusedError, ClusterError, StoreFullError: As `answer`,
+                before anything else is told.
         """
         told: asyncio.Queue[Event] = asyncio.Queue(MOST_EVENTS)
-        opened = await self._open(call)
-        task = self._begun(self._ended(opened, lambda *event: _put(told, task, event)))
+        task = self._begun(self._whole(call, lambda *event: _put(told, task, event)))
         task.add_done_callback(lambda _: _put(told, task, ("end", {})))
         try:
-            yield (
-                "begun",
-                {
-                    "trace_id": opened.trace_id,
-                    "conversation_id": opened.conversation,
-                    "variant": opened.route.served,
-                },
-            )
             while (event := await told.get())[0] != "end":
                 yield event
             yield "end", {"answered": None if task.cancelled() else task.result()}
@@ -116,11 +124,16 @@ class Desk:
         task.add_done_callback(self._going.discard)
         return task
 
-    async def _whole(self, call: Call) -> Answered:
-        return await self._ended(await self._open(call), None)
-
-    async def _open(self, call: Call) -> Opened:
+    async def _whole(self, call: Call, hear: Hear | None) -> Answered:
         await self._traffic.has_begun()
+        workflow = self._traffic.workflow(call.workflow)
+        async with self._guard.seat(call, workflow.timeout_s):
+            opened = await self._opened(call)
+            if hear is not None:
+                hear("begun", opened.ids)
+            return await self._ended(opened, hear)
+
+    async def _opened(self, call: Call) -> Opened:
         opened = Opened(call, self._traffic, self._secret)
         row = exposure_row(opened.trace_id, opened.route, opened.at)
         row["segment"] = opened.segment
@@ -153,6 +166,7 @@ class Desk:
 
     async def _recorded(self, opened: Opened, outcome: Json) -> Answered:
         route, call = opened.route, opened.call
+        self._guard.saw(route.workflow, route.served, outcome)
         duration_s = time.perf_counter() - opened.started
         overhead_s = max(duration_s - outcome["work_s"], 0.0)
         row = trace_row(opened.trace_id, route, opened.at, duration_s, overhead_s, outcome)
@@ -170,6 +184,7 @@ class Desk:
             created=opened.at,
             overhead_s=overhead_s,
             outcome=outcome,
+            left=await self._guard.charged(call, outcome),
         )
 
 

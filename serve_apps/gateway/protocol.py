@@ -17,6 +17,7 @@ from engine.errors import (
     UpstreamError,
 )
 from serve_apps.gateway.call import Answered, Json
+from serve_apps.protection.refusal import RefusedError
 
 MAX_BODY_BYTES = 1 << 20
 LONG_NUMBER = re.compile(rb"\d{19}")
@@ -29,7 +30,10 @@ ERROR_TYPES = {
     404: "not_found_error",
     405: "invalid_request_error",
     409: "conflict_error",
+    408: "timeout_error",
     413: "invalid_request_error",
+    429: "rate_limit_error",
+    431: "invalid_request_error",
     502: "upstream_error",
     503: "unavailable_error",
     504: "timeout_error",
@@ -84,6 +88,8 @@ def error_reply(
 
 def failure_of(error: TrimtabError) -> Reply:
     """The answer to a request that was not begun."""
+    if isinstance(error, RefusedError):
+        return error_reply(error.status, error.code, str(error), error.headers)
     for kind, (status, code) in REFUSALS.items():
         if isinstance(error, kind):
             return error_reply(status, code, str(error))

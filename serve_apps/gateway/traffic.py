@@ -1,6 +1,7 @@
 """Which variant serves a request: in process, from an immutable snapshot."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.books.secret import sign, verified
@@ -45,15 +46,22 @@ class Route:
     forced: bool
 
 
+def nobody(_: str) -> frozenset[str]:
+    """No variant is passed over."""
+    return frozenset()
+
+
 class Traffic:
     """The present snapshot and the one law by which it is applied.
 
     A conversation keeps the split that it began under; only expiry of the conversation, a lapsed
     lease or a variant that is no longer fit to answer overrides it, in favour of the baseline.
+    `out` says which variants of a workflow are passed over for now.
     """
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, out: Callable[[str], frozenset[str]] = nobody) -> None:
         self._secret = secret
+        self._out = out
         self._begun = asyncio.Event()
         self.snapshot: Snapshot | None = None
 
@@ -119,7 +127,8 @@ class Traffic:
 
         `said` is the conversation id that the client sent, signed by us or its own; without one
         the request is a conversation of its own, named `fresh_id`. A conversation begins in the
-        branch of its first request's `segment`, where there is one, and stays there.
+        branch of its first request's `segment`, where there is one, and stays there. A variant
+        that is passed over for now stays assigned; the baseline answers in its place.
 
         Raises:
             ClusterError: Not even the baseline is seated.
@@ -139,7 +148,8 @@ class Traffic:
         lapsed = workflow.lapsed(split, at)
         assigned = assign(conversation.unit_id, split, conversation.epoch, lapsed)
         variant = forced or assigned.variant
-        served = variant if variant in workflow.routes else workflow.split.baseline
+        can_answer = variant in workflow.routes and (forced or variant not in self._out(name))
+        served = variant if can_answer else workflow.split.baseline
         if served not in workflow.routes:
             raise ClusterError(f"no slot seats the baseline of {name} now; retry shortly")
         if forced and served != forced:

@@ -7,7 +7,9 @@ import time
 
 import uvicorn
 
+from engine.books.compactor import Compactor
 from engine.books.secret import workspace_secret
+from engine.books.store import Store
 from engine.config.workflow import Workflow
 from engine.experiment.entries import Installed
 from engine.experiment.variant import variant_of
@@ -19,6 +21,7 @@ from serve_apps.channel.listener import Listener
 from serve_apps.gateway.desk import Desk
 from serve_apps.gateway.dispatch import Dispatcher
 from serve_apps.gateway.front import Front
+from serve_apps.gateway.guard import Guard
 from serve_apps.gateway.traffic import Traffic
 from serve_apps.names import INLINE
 from serve_apps.recorder import Recorder
@@ -71,14 +74,16 @@ async def ground(root, *, placement="slot", script=None, **settings):
         stack.push_async_callback(listener.close, 5.0)
         lines = Lines(secret)
         stack.callback(lines.close)
-        traffic = Traffic(secret)
+        guard = Guard(secret)
+        traffic = Traffic(secret, guard.out)
         routes = {split.baseline: INLINE if placement == "inline" else "slot-0"}
         traffic.begin(snapshot_of(workflow, split, routes, address))
         lines.follow(traffic.snapshot.addresses)
         await until(lambda: lines.choose("slot-0") is not None)
         recorder = Recorder(root)
         stack.callback(recorder.close)
-        desk = Desk(secret, traffic, recorder, Dispatcher([], lines, answering))
+        guard.follow(traffic.snapshot)
+        desk = Desk(secret, traffic, guard, recorder, Dispatcher([], lines, answering))
         url = await stack.enter_async_context(listening(Front(desk, [])))
         yield Ground(root, url, model, desk, recorder, listener)
         await desk.close()
@@ -103,6 +108,7 @@ def snapshot_of(workflow, split, routes, address):
         timeout_s=workflow.timeout_s,
         idempotent=workflow.idempotent,
         record_text=workflow.record_text,
+        protection=workflow.protection,
     )
     return Snapshot(
         revision=1, workflows={workflow.workflow: served}, addresses={"slot-0": (address,)}
@@ -127,3 +133,11 @@ async def until(condition, within_s=5.0):
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - nothing of it can set an event here
             await asyncio.sleep(0.01)
+
+
+def stored(root, kind):
+    """Everything of a kind that is durable."""
+    compactor = Compactor(root)
+    compactor.step(time.time())
+    compactor.close()
+    return Store(root).read(kind)

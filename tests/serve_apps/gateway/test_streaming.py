@@ -7,11 +7,9 @@ import pytest
 import websockets
 from polars import col
 
-from engine.books.compactor import Compactor
-from engine.books.store import Store
 from engine.testing.faults.outcomes import Answer, Cut
 from engine.testing.faults.script import Match, Rule, Script
-from tests.serve_apps.gateway.ground import ground, until
+from tests.serve_apps.gateway.ground import ground, stored, until
 
 ASKED = [{"role": "user", "content": "one two three four five six seven eight nine ten"}]
 SLOW = Script(usual=Answer(chunk_delay_s=0.05, words_per_chunk=1))
@@ -32,13 +30,6 @@ async def heard(stream):
 
 def texts(chunks):
     return [c.choices[0].delta.content for c in chunks if c.choices and c.choices[0].delta.content]
-
-
-def traces(root):
-    compactor = Compactor(root)
-    compactor.step(0.0)
-    compactor.close()
-    return Store(root).read("trace")
 
 
 async def test_a_streamed_answer_comes_in_pieces_that_add_up_to_the_whole(tmp_path, placement):
@@ -87,7 +78,7 @@ async def test_an_upstream_that_breaks_off_is_an_error_that_the_client_raises(tm
         stream = await client.chat.completions.create(model="echo", messages=ASKED, stream=True)
         with pytest.raises(openai.APIError):
             await heard(stream)
-    (status,) = traces(tmp_path)["status"].to_list()
+    (status,) = stored(tmp_path, "trace")["status"].to_list()
 
     assert status == "error"
 
@@ -105,7 +96,7 @@ async def test_a_client_that_leaves_ends_the_request_upstream_and_leaves_a_trace
         await stream.close()
         await until(lambda: not place.desk.ongoing)
         left = (await place.model.counts())["left"]
-    (trace,) = traces(tmp_path).to_dicts()
+    (trace,) = stored(tmp_path, "trace").to_dicts()
 
     assert left == 1
     assert (trace["status"], trace["error"]) == ("error", "client_left")
@@ -119,7 +110,7 @@ async def test_a_client_that_hangs_up_on_a_plain_request_does_not_end_it(tmp_pat
             with pytest.raises(httpx2.TimeoutException):
                 await http.post("/v1/chat/completions", json={"model": "echo", "messages": ASKED})
         await until(lambda: not place.desk.ongoing)
-    (trace,) = traces(tmp_path).to_dicts()
+    (trace,) = stored(tmp_path, "trace").to_dicts()
 
     assert trace["status"] == "ok"
 
@@ -177,8 +168,8 @@ async def test_every_request_has_its_exposure_and_its_trace(tmp_path, placement)
         raw = await client.chat.completions.with_raw_response.create(model="echo", messages=ASKED)
         stream = await client.chat.completions.create(model="echo", messages=ASKED, stream=True)
         await heard(stream)
-    traced = traces(tmp_path)
-    exposed = Store(tmp_path).read("exposure")
+    traced = stored(tmp_path, "trace")
+    exposed = stored(tmp_path, "exposure")
 
     assert set(traced["trace_id"]) == set(exposed["trace_id"])
     assert traced.filter(col("trace_id") == raw.headers["x-trimtab-trace-id"]).height == 1
