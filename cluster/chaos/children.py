@@ -29,7 +29,6 @@ class Model:
         self.port = free_ports(1)[0]
         self._seed = seed
         self._process: subprocess.Popen[str] | None = None
-        self._served: dict[str, int] = {}
 
     @property
     def base_url(self) -> str:
@@ -60,9 +59,9 @@ class Model:
         asyncio.run(FaultModel(self.port, 0).control(script))
 
     def served(self) -> dict[str, int]:
-        """What was served since the script began, by fault."""
+        """What was served since the script began, by fault; `left` are clients that gave up."""
         counts: dict[str, Any] = asyncio.run(FaultModel(self.port, 0).counts())
-        return dict(counts["served"])
+        return {**counts["served"], "left": counts["left"]}
 
 
 class Serving:

@@ -54,7 +54,7 @@ ACTIONS = (
     Action(21, upstream.one_variant, 3.5),
     Action(25, clients.hostile, 2.0),
     Action(28, clients.wrong_feedback, 0.5),
-    Action(29, decisions.poison, 8.0),
+    Action(29, decisions.poison, 12.0),
     Action(30, decisions.rollout, 4.0),
     Action(31, pressure.little_memory, 6.0),
     Action(32, pressure.few_files, 2.5),

@@ -60,7 +60,7 @@ def run(root: Path, asked: Asked, *, port: int, tell: Callable[[str], None]) -> 
         _share_traffic(stage)
         watch = Watch(root)
         with _load(stage, asked, watch):
-            landed = _follow(stage, asked.plan, tell)
+            landed = _follow(stage, asked, tell)
         serving.down()
     finally:
         serving.down()
@@ -101,12 +101,15 @@ def _load(stage: Stage, asked: Asked, watch: Watch) -> Iterator[None]:
         watch.stop()
 
 
-def _follow(stage: Stage, plan: Sequence[Planned], tell: Callable[[str], None]) -> list[Landed]:
+def _follow(stage: Stage, asked: Asked, tell: Callable[[str], None]) -> list[Landed]:
+    """Do what is planned; a repetition is left out once the time is over."""
     landed: list[Landed] = []
     began, free_at = time.monotonic(), 0.0
-    for planned in plan:
+    for planned in asked.plan:
         # What came before may have taken longer than planned, and must be over all the same.
         due = max(began + planned.at_s, free_at)
+        if due - began > asked.seconds and planned.action in {one.action for one in landed}:
+            continue
         time.sleep(max(0.0, due - time.monotonic()))
         landed.append(_done(stage, planned.action))
         free_at = time.monotonic() + SETTLES_S

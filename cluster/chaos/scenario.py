@@ -4,7 +4,6 @@ import contextlib
 import time
 from pathlib import Path
 
-from engine.config.paths import Setting
 from engine.config.workflow import Workflow
 from engine.experiment.entries import Decision, ExperimentStarted, WindowClosed, WindowOpened
 from engine.experiment.split import BUCKETS
@@ -15,8 +14,6 @@ from search.books import Decisions
 
 NAME = "chaos"
 EXPERIMENT = "chaos"
-CANDIDATES_MODEL = "scripted-candidate"
-"""What the candidate asks for, so that the model can fail it alone."""
 SHARE = BUCKETS // 10
 LEASE_S = 3_600.0
 STOPPED = Verdict(action="stop", cause="futility", reason="another one is rolled out")
@@ -48,10 +45,14 @@ def workflow() -> Workflow:
     )
 
 
+def model_of(number: int) -> str:
+    """What the candidate of the `number`th rollout asks for, so that it can fail alone."""
+    return f"scripted-candidate-{number}"
+
+
 def candidate(number: int) -> Variant:
-    """The candidate of the `number`th rollout: the same model of its own, other settings."""
-    changes: dict[str, Setting] = {"llm.name": CANDIDATES_MODEL, "llm.temperature": number / 1_000}
-    return variant_of(workflow(), changes)
+    """The candidate of the `number`th rollout: it differs in its model's name."""
+    return variant_of(workflow(), {"llm.name": model_of(number)})
 
 
 def roll_out(root: Path, number: int) -> Variant:

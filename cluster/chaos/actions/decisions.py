@@ -8,11 +8,9 @@ from cluster.chaos.stage import Done, Stage
 
 SEATED_S = 30.0
 POISON = (
-    "workflow: [unclosed",
     "workflow: chaos\nllm: {temperature: .nan}\n",
     "workflow: chaos\ngraph:\n  nodes:\n    a: {type: text, text: '{{ b.text }}'}\n"
     "    b: {type: text, text: '{{ a.text }}'}\n  output: a.text\n",
-    "workflow: chaos\nllm: {api_key: plain}\n",
 )
 
 

@@ -8,6 +8,9 @@ import psutil
 
 from cluster.chaos.family import family
 from cluster.chaos.stage import GONE_S, Done, Stage
+from engine.errors import ClusterError
+
+Processes = list[psutil.Process]
 
 FROZEN_S = 0.2
 """Short: what is frozen still owns its connections, so requests wait for it."""
@@ -71,38 +74,51 @@ def freeze_slot(stage: Stage) -> Done:
 
 def whole_cluster(stage: Stage) -> Done:
     """Every process of the deployment at once; then an operator brings it up again."""
-    processes = [process for found in family(stage.root).values() for process in found]
-    over_at = time.time()
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    _, alive = psutil.wait_procs(processes, timeout=GONE_S)
-    if alive or not processes:
-        return Done("")
-    took_s = stage.serving.up()
-    evidence = f"{len(processes)} processes were killed; up again after {took_s:.1f} s"
-    return Done(evidence, over_at=over_at)
+    everything = [process for found in family(stage.root).values() for process in found]
+    return _up_again(stage, everything, everything)
 
 
 def head(stage: Stage) -> Done:
     """The head's own processes only; what it leaves behind must not stand in the way."""
     found = family(stage.root)
-    processes = [one for role in ("raylet", "gcs_server", "ray") for one in found.get(role, [])]
+    heads = [one for role in ("raylet", "gcs_server", "ray") for one in found.get(role, [])]
+    return _up_again(stage, heads, [process for each in found.values() for process in each])
+
+
+def _up_again(
+    stage: Stage, victims: list[psutil.Process], everything: list[psutil.Process]
+) -> Done:
+    """Kill, and do what an operator would: bring it up, and clear away what is in the way."""
     over_at = time.time()
+    if not _killed(victims):
+        return Done("")
+    time.sleep(SETTLES_S)
+    wrong = ""
+    try:
+        took_s = stage.serving.up()
+    except ClusterError as error:
+        left = [process for process in everything if not _is_dead(process)]
+        wrong = f"{len(left)} processes were left and stood in the way: {error}"
+        _killed(left)
+        took_s = stage.serving.up()
+    evidence = f"{len(victims)} processes were killed; up again after {took_s:.1f} s"
+    return Done(evidence, over_at=over_at, wrong=wrong)
+
+
+def _killed(processes: Processes) -> bool:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    _, alive = psutil.wait_procs(processes, timeout=GONE_S)
-    if alive or not processes:
-        return Done("")
-    time.sleep(SETTLES_S)
-    took_s = stage.serving.up()
-    evidence = f"{len(processes)} processes of the head were killed; up after {took_s:.1f} s"
-    return Done(evidence, over_at=over_at)
+    psutil.wait_procs(processes, timeout=GONE_S)
+    return bool(processes) and all(_is_dead(process) for process in processes)
 
 
 def _is_gone(process: psutil.Process) -> bool:
     psutil.wait_procs([process], timeout=GONE_S)
+    return _is_dead(process)
+
+
+def _is_dead(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     return True

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from cluster.chaos.scenario import CANDIDATES_MODEL
+from cluster.chaos.scenario import model_of
 from cluster.chaos.stage import Done, Stage
 from engine.testing.faults.outcomes import Status
 from engine.testing.faults.script import Match, Rule
@@ -58,7 +58,7 @@ def dripping(stage: Stage) -> Done:
 
 def one_variant(stage: Stage) -> Done:
     """Every call of the candidate fails; nobody else's does."""
-    rule = Rule(match=Match(model=CANDIDATES_MODEL), outcome=Status(status=500))
+    rule = Rule(match=Match(model=model_of(stage.rollouts)), outcome=Status(status=500))
     stage.play(rule)
     time.sleep(BROKEN_S)
     met = stage.model.served().get("status_500", 0)
@@ -72,5 +72,6 @@ def _mixed(stage: Stage, rates: Mapping[str, float]) -> Done:
     time.sleep(LASTS_S)
     served = stage.model.served()
     stage.play()
-    met = {name: served[name] for name in rates if served.get(name)}
+    # Nobody waits for the end of an answer that stands still or drips.
+    met = {name: served[name] for name in (*rates, "left") if served.get(name)}
     return Done(", ".join(f"{count} {name}" for name, count in met.items()))
