@@ -1,7 +1,8 @@
 """Fits every conversation into the model's context before the model is asked."""
 
-import json
 from collections.abc import Sequence
+
+import orjson
 
 from engine.config.context import Context
 from engine.workflow.context.summary import Summaries
@@ -65,5 +66,8 @@ class FittedAsker:
         """Whether it certainly fits: a token is no shorter than a byte."""
         if self._settings.strategy == "sliding":
             return len(messages) <= self._settings.turns
-        room = self._settings.room_tokens
-        return sum(len(json.dumps(message, ensure_ascii=True)) for message in messages) <= room
+        try:
+            return len(orjson.dumps(messages)) <= self._settings.room_tokens
+        except orjson.JSONEncodeError:
+            # Half a surrogate pair in a text: it is counted, not guessed.
+            return False
