@@ -1,20 +1,23 @@
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 
 from cluster.chaos.family import busiest, family
 
-SLEEP = "import time; time.sleep(60)"
-SPIN = "while True: pass"
+SLEEP = "import time; print(flush=True); time.sleep(60)"
+SPIN = "print(flush=True)\nwhile True: pass"
 
 
 @pytest.fixture
 def children():
-    started = [subprocess.Popen([sys.executable, "-c", code]) for code in (SLEEP, SPIN, SLEEP)]
-    time.sleep(0.2)
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        for code in (SLEEP, SPIN, SLEEP)
+    ]
+    for child in started:
+        child.stdout.readline()
     yield [psutil.Process(child.pid) for child in started]
     for child in started:
         child.kill()
