@@ -4,6 +4,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from engine.errors import StoreFullError
+
 
 class Lock:
     """One file, one holder; the kernel lets go when the holder dies, however it dies.
@@ -23,9 +25,16 @@ class Lock:
 
 
 def take(path: Path) -> Lock | None:
-    """Take the lock, or return None when a living process holds it."""
+    """Take the lock, or return None when a living process holds it.
+
+    Raises:
+        StoreFullError: The file can't be made: no space, no permission, or a read-only disk.
+    """
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise StoreFullError(f"{path}: not locked ({error}); free the disk, retry") from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

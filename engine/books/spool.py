@@ -11,10 +11,11 @@ from pathlib import Path
 
 from engine.books import lock
 from engine.books.catalogue import Catalogue
+from engine.books.durable import make_folder
 from engine.books.group import CAPACITY, GroupCommit
 from engine.books.points import Passing, unwatched
 from engine.books.rows import Values, insert_of, table_of, values_of
-from engine.books.sqlite import Database
+from engine.books.sqlite import Database, book_error
 from engine.errors import BookError
 from engine.evidence.records import Kind
 
@@ -34,6 +35,7 @@ class Spool:
 
     Raises:
         BookError: Another process holds this spool, or its name was used before.
+        StoreFullError: It can't be made here now.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Spool:
         self.path = path
         self.writer = path.stem
         self._passing = passing
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(path)
         self._lock = _held(path)
         try:
             fresh = not path.exists()
@@ -115,6 +117,13 @@ class Committer:
 def lock_path(spool: Path) -> Path:
     """The file whose lock says that this spool's writer lives."""
     return spool.with_suffix(".lock")
+
+
+def _make_room(path: Path) -> None:
+    try:
+        make_folder(path.parent)
+    except OSError as error:
+        raise book_error(error, str(path)) from error
 
 
 def _held(path: Path) -> lock.Lock:

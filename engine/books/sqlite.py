@@ -30,7 +30,8 @@ class Database:
     """One SQLite file, shared by the threads of this process and by other processes.
 
     Raises:
-        StoreCorruptError: The file is missing (when ``schema`` is empty) or isn't a database.
+        StoreCorruptError: The file isn't a database; or, when ``schema`` is empty, it is missing
+            or was never begun.
         StoreFullError: The file can't be opened or created now.
     """
 
@@ -85,8 +86,12 @@ class Database:
             raise
 
     def _lay(self, schema: Sequence[str]) -> None:
-        if self._version() > 0 or not schema:
+        if self._version() > 0:
             return
+        if not schema:
+            raise StoreCorruptError(
+                f"{self.path}: an empty database, its beginning is lost; restore it from a backup"
+            )
         with self.writing() as connection:
             # another process may have laid it while we waited for our turn
             if self._version() == 0:
