@@ -6,11 +6,11 @@ from random import Random
 
 from pydantic import BaseModel, ConfigDict
 
-from cluster.chaos.actions import clients, decisions, kills, pressure, upstream
+from cluster.chaos.actions import clients, decisions, kills, pressure, streams, upstream
 from cluster.chaos.stage import Done, Stage
 from engine.errors import ConfigError
 
-QUIET_S = 8.0
+QUIET_S = 6.0
 """Before the first fault: what is usual is measured here."""
 SETTLES_S = 3.0
 """After a fault, before the next: it must be over by then."""
@@ -35,6 +35,7 @@ class Action:
 
 ACTIONS = (
     Action(1, kills.slot, 6.0),
+    Action(2, streams.replica_dies, 9.0),
     Action(3, kills.haproxy, 4.0),
     Action(4, kills.controller, 5.0),
     Action(4, kills.control, 5.0),
@@ -52,6 +53,7 @@ ACTIONS = (
     Action(19, upstream.dripping, 4.5),
     Action(20, clients.burst, 5.0),
     Action(21, upstream.one_variant, 3.5),
+    Action(22, streams.client_leaves, 1.5),
     Action(25, clients.hostile, 2.0),
     Action(28, clients.wrong_feedback, 0.5),
     Action(29, decisions.poison, 12.0),
@@ -60,9 +62,10 @@ ACTIONS = (
     Action(32, pressure.few_files, 2.5),
     Action(33, kills.freeze_slot, 2.5),
 )
-CI = (1, 3, 4, 6, 9, 12, 14, 15, 16, 18, 21, 25, 28, 30)
+CI = (1, 3, 4, 6, 9, 12, 14, 15, 16, 18, 21, 22, 25, 28, 30)
 """The subset that a test run has time for: a kill of every kind of process but the head, a full
-disk, torn files, four kinds of failing model, a broken variant, wrong requests, a rollout."""
+disk, torn files, four kinds of failing model, a broken variant, a client that leaves, wrong
+requests, a rollout."""
 
 
 class Planned(BaseModel):

@@ -48,7 +48,7 @@ def test_too_little_time_is_refused_with_what_is_needed():
 
 
 def test_a_fault_without_an_action_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match="99 has no action; known are 1, 3, 4"):
+    with pytest.raises(ConfigError, match="99 has no action; known are 1, 2, 3"):
         schedule(0, LONG_S, [1, 99])
 
 
