@@ -81,7 +81,8 @@ def format_of(said: object) -> Format:
 def written(vector: FloatArray, form: Format) -> list[float] | str:
     """A vector as a list of numbers, or as the base64 of its little-endian 32-bit floats."""
     if form == "float":
-        return [float(number) for number in vector]
+        numbers: list[float] = vector.tolist()
+        return numbers
     return base64.b64encode(np.asarray(vector, "<f4").tobytes()).decode()
 
 
