@@ -92,8 +92,10 @@ def test_too_many_requests_lost_in_spite_of_a_retry_are_red():
 
 def test_failures_far_from_any_fault_are_the_models_transient_ones():
     told = report(asked(failed={300}))
+    (recovery,) = told.recoveries
 
     assert told.transient_share == pytest.approx(1 / told.transient_requests)
+    assert recovery.seconds == 0.0
     assert [flaw.partition(":")[0] for flaw in told.flaws] == ["failed by 1.8 % transient errors"]
 
 
@@ -104,6 +106,17 @@ def test_a_recovery_lasts_until_the_last_failure_before_the_next_fault():
 
     assert (first.seconds, first.failed, first.lost) == (pytest.approx(2.1), 2, 1)
     assert (second.seconds, second.failed, second.lost) == (0.0, 1, 0)
+
+
+def test_who_recovers_too_late_is_red_unless_a_person_had_to_help():
+    journal = asked(failed=set(range(121, 281)))
+    helped = SLOT.model_copy(update={"fault": 5})
+
+    by_itself = [row.passed for row in report(journal).rows() if row.id == "recovery"]
+    by_hand = [row.passed for row in report(journal, faults=(helped,)).rows()]
+
+    assert by_itself == [False]
+    assert by_hand.count(False) == by_hand.count(True) == 1
 
 
 def test_a_report_survives_being_written_down():
