@@ -62,7 +62,7 @@ def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
         [
             _target(embedded_app(workflow.deploy.models), EMBEDDED, EMBEDDED_PREFIX, logging),
             _target(
-                gateway_app(root, list(slots), places, api_key, workflow.deploy.gateways),
+                gateway_app(root, list(slots), places, api_key, workflow),
                 GATEWAY,
                 "/",
                 logging,

@@ -9,6 +9,7 @@ import ray
 from ray import serve
 
 from engine.books.secret import workspace_secret
+from engine.config.workflow import Workflow
 from serve_apps.answering import Answering
 from serve_apps.channel.lines import Lines
 from serve_apps.embedding import embedding
@@ -27,6 +28,7 @@ from serve_apps.gateway.protocol import (
     parsed,
     status_of,
 )
+from serve_apps.gateway.seen import Seen
 from serve_apps.gateway.traffic import Traffic
 from serve_apps.names import CONTROL, NAMESPACE
 from serve_apps.recorder import Recorder
@@ -44,21 +46,37 @@ class Gateway:
     """Assigns, records, dispatches, records, answers; it knows no ledger and takes no lock."""
 
     def __init__(
-        self, root: str, slots: list[str], endpoints: dict[str, str], api_key: str
+        self,
+        root: str,
+        slots: list[str],
+        endpoints: dict[str, str],
+        api_key: str,
+        settings: Workflow,
     ) -> None:
         self._secret = workspace_secret(Path(root))
+        self._seen = Seen(Path(root), settings.observability)
+        self._clients = settings.protection.clients
         self._guard = Guard(self._secret)
         self._traffic = Traffic(self._secret, self._guard.out)
         self._recorder = Recorder(Path(root))
         self._lines = Lines(self._secret)
         self._inline = Answering(Path(root), embedding(), endpoints, api_key, kept=INLINE_KEPT)
         self._dispatcher = Dispatcher(slots, self._lines, self._inline)
-        self.desk = Desk(self._secret, self._traffic, self._guard, self._recorder, self._dispatcher)
-        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        self.desk = Desk(
+            self._secret,
+            self._traffic,
+            self._guard,
+            self._recorder,
+            self._dispatcher,
+            self._seen,
+        )
+        telling = self._seen.keep_telling(self._guard, self._recorder, lambda: self.desk.ongoing)
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._watch()), loop.create_task(telling)]
 
     def __serve_build_asgi_app__(self) -> Front:
         """What Serve calls for every HTTP request and WebSocket."""
-        return Front(self.desk, self._routes())
+        return Front(self.desk, self._routes(), self._clients)
 
     async def warm(self, workflow: str, variant: str) -> str:
         """Build a variant that this gateway answers for by itself."""
@@ -80,7 +98,8 @@ class Gateway:
         return json_reply({"status": "ok", "revision": self._traffic.revision})
 
     async def _feedback(self, request: Incoming) -> Reply:
-        return await feedback.taken(parsed(request.body), self._recorder, self._secret)
+        desk = feedback.FeedbackDesk(self._recorder, self._secret, self._seen.fed_back)
+        return await desk.taken(parsed(request.body))
 
     async def _questions(self, request: Incoming) -> Reply:
         (name,) = request.params
@@ -105,6 +124,7 @@ class Gateway:
                 control = await asyncio.to_thread(ray.get_actor, CONTROL, NAMESPACE)
                 while True:
                     snapshot = await control.watch.remote(self._traffic.revision, WATCH_S)
+                    self._seen.heard()
                     if snapshot is not None:
                         self._lines.follow(snapshot.addresses)
                         self._guard.follow(snapshot)
@@ -115,25 +135,30 @@ class Gateway:
                 await asyncio.sleep(RETRY_S)
 
     async def __del__(self) -> None:
-        self._watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._watching
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await self.desk.close()
         self._lines.close()
         self._recorder.close()
+        self._seen.close()
 
 
 def gateway_app(
-    root: Path, slots: list[str], endpoints: dict[str, str], api_key: str, replicas: int
+    root: Path, slots: list[str], endpoints: dict[str, str], api_key: str, settings: Workflow
 ) -> serve.Application:
-    """The gateway as a Serve application with a fixed number of replicas."""
+    """The gateway as a Serve application with a fixed number of replicas.
+
+    Of the settings it takes those that are the deployment's: what clients may do, what is seen.
+    """
     deployment = serve.deployment(
         name="Gateway",
-        num_replicas=replicas,
+        num_replicas=settings.deploy.gateways,
         max_ongoing_requests=1_000,
         max_queued_requests=2_000,
         ray_actor_options={"num_cpus": 0.1},
         health_check_period_s=2.0,
         graceful_shutdown_timeout_s=DRAIN_S,
     )
-    return deployment(serve.ingress()(Gateway)).bind(str(root), slots, endpoints, api_key)
+    return deployment(serve.ingress()(Gateway)).bind(str(root), slots, endpoints, api_key, settings)

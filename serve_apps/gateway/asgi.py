@@ -1,26 +1,19 @@
 """HTTP as the server speaks it, without a framework: the way of every request is short."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from engine.errors import ConfigError
-from serve_apps.gateway.protocol import MAX_BODY_BYTES, Reply
+from serve_apps.gateway.protocol import Reply, error_body, json_bytes
+from serve_apps.protection.outflow import outflow
 
 Scope = Mapping[str, Any]
 Receive = Any
 Send = Any
 
-
-class TooLargeError(ConfigError):
-    """A body is longer than is read."""
-
-
-class GoneError(Exception):
-    """The client hung up before it had said everything."""
+TOO_SLOW = (
+    b"event: error\ndata: " + json_bytes(error_body(408, "too_slow", "nobody read this")) + b"\n\n"
+)
 
 
 @dataclass(frozen=True)
@@ -48,27 +41,6 @@ class Stream:
     headers: Mapping[str, str]
 
 
-async def body_of(receive: Receive) -> bytes:
-    """The whole body.
-
-    Raises:
-        TooLargeError: It is longer than a body may be.
-        GoneError: The client hung up.
-    """
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            break
-    if message["type"] == "http.disconnect":
-        raise GoneError
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLargeError(f"a body holds at most {MAX_BODY_BYTES} bytes")
-    return body
-
-
 async def send_reply(reply: Reply, send: Send) -> None:
     """Send a whole answer."""
     headers = [
@@ -80,8 +52,8 @@ async def send_reply(reply: Reply, send: Send) -> None:
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def send_stream(stream: Stream, receive: Receive, send: Send) -> None:
-    """Send pieces as they come; a client that hangs up ends what makes them."""
+async def send_stream(stream: Stream, receive: Receive, send: Send, stall_s: float) -> None:
+    """Send pieces as they come; a client that hangs up or doesn't read ends what makes them."""
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
         (b"cache-control", b"no-cache"),
@@ -89,24 +61,4 @@ async def send_stream(stream: Stream, receive: Receive, send: Send) -> None:
         *((name.encode(), value.encode("latin-1")) for name, value in stream.headers.items()),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    sending = asyncio.ensure_future(_pieces(stream, send))
-    leaving = asyncio.ensure_future(_gone(receive))
-    try:
-        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (sending, leaving):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, OSError):
-                await task
-
-
-async def _pieces(stream: Stream, send: Send) -> None:
-    async with aclosing(stream.pieces) as pieces:
-        async for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await outflow(stream.pieces, receive, send, stall_s, TOO_SLOW)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_apps.telemetry.context import TraceContext
+
 Json = dict[str, Any]
 Event = tuple[str, Json]
 """A kind and what is said."""
@@ -24,6 +26,8 @@ class Call:
     """A tester's variant; such a request is no evidence."""
     key: str = ""
     """Who asks: the API key, as it was shown."""
+    context: TraceContext | None = None
+    """The caller's trace, of which this request is a part."""
     id: str = ""
     """Names the request, so that one that is repeated is known again; empty for a new one."""
 

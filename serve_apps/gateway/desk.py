@@ -8,13 +8,14 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from engine.books.secret import sign
-from engine.errors import DeadlineError, UpstreamError
+from engine.errors import DeadlineError, TrimtabError, UpstreamError
 from engine.workflow.router import intent
 from serve_apps.gateway.call import Answered, Call, Event, Json
 from serve_apps.gateway.dispatch import Dispatcher
 from serve_apps.gateway.guard import Guard
 from serve_apps.gateway.protocol import words_of
 from serve_apps.gateway.rows import exposure_row, kept_text, trace_row
+from serve_apps.gateway.seen import Seen
 from serve_apps.gateway.traffic import Route, Traffic
 from serve_apps.outcome import unanswered
 from serve_apps.recorder import Recorder
@@ -68,12 +69,14 @@ class Desk:
         guard: Guard,
         recorder: Recorder,
         dispatcher: Dispatcher,
+        seen: Seen,
     ) -> None:
         self._secret = secret
         self._traffic = traffic
         self._guard = guard
         self._recorder = recorder
         self._dispatcher = dispatcher
+        self._seen = seen
         self._going: set[asyncio.Task[Answered]] = set()
 
     @property
@@ -125,13 +128,17 @@ class Desk:
         return task
 
     async def _whole(self, call: Call, hear: Hear | None) -> Answered:
-        await self._traffic.has_begun()
-        workflow = self._traffic.workflow(call.workflow)
-        async with self._guard.seat(call, workflow.timeout_s):
-            opened = await self._opened(call)
-            if hear is not None:
-                hear("begun", opened.ids)
-            return await self._ended(opened, hear)
+        try:
+            await self._traffic.has_begun()
+            workflow = self._traffic.workflow(call.workflow)
+            async with self._guard.seat(call, workflow.timeout_s):
+                opened = await self._opened(call)
+                if hear is not None:
+                    hear("begun", opened.ids)
+                return await self._ended(opened, hear)
+        except TrimtabError as error:
+            self._seen.refused(call.workflow, error)
+            raise
 
     async def _opened(self, call: Call) -> Opened:
         opened = Opened(call, self._traffic, self._secret)
@@ -172,9 +179,10 @@ class Desk:
         row = trace_row(opened.trace_id, route, opened.at, duration_s, overhead_s, outcome)
         row["segment"] = opened.segment
         if self._traffic.workflow(route.workflow).record_text:
-            row["question"] = words_of(call.messages[-1])
-            row["answer"] = kept_text(outcome["text"])
+            row["question"] = self._seen.kept(words_of(call.messages[-1]))
+            row["answer"] = self._seen.kept(kept_text(outcome["text"]))
         await self._recorder.trace(row)
+        self._seen.answered(row, outcome["spans"], call.context)
         return Answered(
             workflow=call.workflow,
             variant=route.served,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from engine.books.secret import verified
 from engine.errors import ConfigError, NotFoundError, TrimtabError
@@ -48,39 +48,54 @@ def feedback_row(body: Json, secret: bytes, at: float) -> Json:
     }
 
 
-async def taken(said: Json, recorder: Recorder, secret: bytes) -> Reply:
-    """Store feedback, one item or a batch; each item of a batch has an answer of its own.
+class FeedbackDesk:
+    """Stores feedback, one item or a batch, and tells what became of each item."""
 
-    Raises:
-        ConfigError, NotFoundError: The one item can't be taken.
-        StoreFullError: It can't be made durable now.
-    """
-    at = time.time()
-    if "items" not in said:
-        row = feedback_row(said, secret, at)
-        outcome = (await recorder.feedback([row]))[0]
+    def __init__(self, recorder: Recorder, secret: bytes, told: Callable[[str], None]) -> None:
+        self._recorder = recorder
+        self._secret = secret
+        self._told = told
+
+    async def taken(self, said: Json) -> Reply:
+        """Store what was said; each item of a batch has an answer of its own.
+
+        Raises:
+            ConfigError, NotFoundError: The one item can't be taken.
+            StoreFullError: It can't be made durable now.
+        """
+        at = time.time()
+        if "items" not in said:
+            return await self._one(said, at)
+        if not isinstance(said["items"], list):
+            raise ConfigError("`items` must be a list of feedback objects")
+        return json_reply({"items": await self._each(said["items"], at)})
+
+    async def _one(self, said: Json, at: float) -> Reply:
+        try:
+            row = feedback_row(said, self._secret, at)
+        except TrimtabError:
+            self._told("refused")
+            raise
+        outcome = (await self._recorder.feedback([row]))[0]
+        self._told(outcome)
         if outcome == "conflict":
             message = f"idempotency key {row['key']!r} was used before with another body"
             return error_reply(409, "conflict", message)
         return json_reply({"status": outcome, "feedback_id": row["key"]})
-    if not isinstance(said["items"], list):
-        raise ConfigError("`items` must be a list of feedback objects")
-    return json_reply({"items": await _each(said["items"], recorder, secret, at)})
 
-
-async def _each(
-    items: Sequence[object], recorder: Recorder, secret: bytes, at: float
-) -> list[Json]:
-    rows: dict[int, Json] = {}
-    answers: dict[int, Json] = {}
-    for number, item in enumerate(items):
-        try:
-            if not isinstance(item, dict):
-                raise ConfigError(f"items[{number}] must be an object")
-            rows[number] = feedback_row(item, secret, at)
-        except TrimtabError as error:
-            answers[number] = {"status": "refused", "message": str(error)}
-    outcomes = await recorder.feedback(list(rows.values()))
-    for (number, row), outcome in zip(rows.items(), outcomes, strict=True):
-        answers[number] = {"status": outcome, "feedback_id": row["key"]}
-    return [answers[number] for number in range(len(items))]
+    async def _each(self, items: Sequence[object], at: float) -> list[Json]:
+        rows: dict[int, Json] = {}
+        answers: dict[int, Json] = {}
+        for number, item in enumerate(items):
+            try:
+                if not isinstance(item, dict):
+                    raise ConfigError(f"items[{number}] must be an object")
+                rows[number] = feedback_row(item, self._secret, at)
+            except TrimtabError as error:
+                answers[number] = {"status": "refused", "message": str(error)}
+        outcomes = await self._recorder.feedback(list(rows.values()))
+        for (number, row), outcome in zip(rows.items(), outcomes, strict=True):
+            answers[number] = {"status": outcome, "feedback_id": row["key"]}
+        for answer in answers.values():
+            self._told(answer["status"])
+        return [answers[number] for number in range(len(items))]

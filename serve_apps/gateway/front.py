@@ -3,16 +3,14 @@
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
+from engine.config.protection import Clients
 from engine.errors import TrimtabError
 from serve_apps.gateway.asgi import (
-    GoneError,
     Incoming,
     Receive,
     Scope,
     Send,
     Stream,
-    TooLargeError,
-    body_of,
     send_reply,
     send_stream,
 )
@@ -31,6 +29,7 @@ from serve_apps.gateway.protocol import (
 from serve_apps.gateway.reading import chat_call, flag, native_call, object_in
 from serve_apps.gateway.sockets import converse
 from serve_apps.gateway.streams import begun, chat_chunks, native_events, sent
+from serve_apps.protection.body import HungUpError, body_of, check_depth, check_headers
 
 Handler = Callable[[Incoming], Awaitable[Reply | Stream]]
 Route = tuple[str, str, Handler]
@@ -40,8 +39,9 @@ Route = tuple[str, str, Handler]
 class Front:
     """The ASGI application; every error has OpenAI's shape."""
 
-    def __init__(self, desk: Desk, routes: Sequence[Route]) -> None:
+    def __init__(self, desk: Desk, routes: Sequence[Route], clients: Clients | None = None) -> None:
         self._desk = desk
+        self._clients = clients or Clients()
         mine: list[Route] = [
             ("POST", "/v1/chat/completions", self._chat),
             ("POST", "/v1/workflows/{}/run", self._native),
@@ -67,14 +67,12 @@ class Front:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             answer = await self._answered(scope, receive)
-        except GoneError:
+        except HungUpError:
             return
-        except TooLargeError as error:
-            answer = error_reply(413, "too_large", str(error), {"connection": "close"})
         except TrimtabError as error:
             answer = failure_of(error)
         if isinstance(answer, Stream):
-            await send_stream(answer, receive, send)
+            await send_stream(answer, receive, send, self._clients.stall_s)
         else:
             await send_reply(answer, send)
 
@@ -86,7 +84,11 @@ class Front:
             handler, params = self._matching(method, path)
         if handler is None:
             return self._nothing(method, path)
-        body = await body_of(receive) if method == "POST" else b""
+        check_headers(scope["headers"], self._clients)
+        body = b""
+        if method == "POST":
+            body = await body_of(receive, self._clients.body_bytes, self._clients.body_s)
+            check_depth(body, self._clients.depth)
         query, headers = scope["query_string"].decode("latin-1"), dict(scope["headers"])
         return await handler(Incoming(method, path, query, headers, body, params))
 

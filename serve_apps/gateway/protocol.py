@@ -19,7 +19,6 @@ from engine.errors import (
 from serve_apps.gateway.call import Answered, Json
 from serve_apps.protection.refusal import RefusedError
 
-MAX_BODY_BYTES = 1 << 20
 LONG_NUMBER = re.compile(rb"\d{19}")
 ROLES = ("system", "developer", "user", "assistant", "tool")
 PARTS = ("text", "image_url", "input_audio")

@@ -4,6 +4,7 @@ from engine.errors import ConfigError
 from serve_apps.gateway.asgi import Incoming
 from serve_apps.gateway.call import Call, Json
 from serve_apps.gateway.protocol import messages_of, text_of
+from serve_apps.telemetry.context import TRACEPARENT, TRACESTATE, TraceContext, incoming
 
 
 def chat_call(request: Incoming, said: Json) -> Call:
@@ -49,6 +50,7 @@ def _call(
         conversation=request.header("x-trimtab-conversation") or conversation,
         forced=request.header("x-trimtab-variant"),
         key=request.header("authorization").removeprefix("Bearer "),
+        context=_context(request) if b"traceparent" in request.headers else None,
     )
 
 
@@ -74,3 +76,7 @@ def flag(said: Json, name: str) -> bool:
     if not isinstance(found, bool | None):
         raise ConfigError(f"`{name}` must be true or false")
     return bool(found)
+
+
+def _context(request: Incoming) -> TraceContext | None:
+    return incoming({name: request.header(name) for name in (TRACEPARENT, TRACESTATE)})

@@ -22,10 +22,12 @@ from serve_apps.gateway.desk import Desk
 from serve_apps.gateway.dispatch import Dispatcher
 from serve_apps.gateway.front import Front
 from serve_apps.gateway.guard import Guard
+from serve_apps.gateway.seen import Seen
 from serve_apps.gateway.traffic import Traffic
 from serve_apps.names import INLINE
 from serve_apps.recorder import Recorder
 from serve_apps.snapshot import Snapshot, WorkflowSnapshot
+from tests.serve_apps.telemetry.registry import Registry
 
 GRAPH = {
     "input": {"question": "text"},
@@ -83,7 +85,10 @@ async def ground(root, *, placement="slot", script=None, **settings):
         recorder = Recorder(root)
         stack.callback(recorder.close)
         guard.follow(traffic.snapshot)
-        desk = Desk(secret, traffic, guard, recorder, Dispatcher([], lines, answering))
+        registry = Registry()
+        seen = Seen(root, workflow.observability, registry.instrument)
+        stack.callback(seen.close)
+        desk = Desk(secret, traffic, guard, recorder, Dispatcher([], lines, answering), seen)
         url = await stack.enter_async_context(listening(Front(desk, [])))
         yield Ground(root, url, model, desk, recorder, listener)
         await desk.close()
