@@ -8,6 +8,7 @@ one block would, and each of them can still be read, finished and deleted alone.
 import sqlite3
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 
 import zstandard
 
@@ -19,15 +20,19 @@ LEVEL = 12
 DICTIONARY_BYTES = 256 * 1024
 SAMPLES_PER_BYTE = 8
 """How much text a byte of dictionary is learnt from; from less, it holds what is never repeated."""
-FIRST_BYTES = 512 * 1024
+FIRST_BYTES = 256 * 1024
 """How much a book has taken in before it learns its first dictionary."""
 GROWTH = 4
 """Each dictionary is learnt when the book has taken in so many times what it had at the last…"""
 MOST_BETWEEN_BYTES = 256 * 1024 * 1024
 """…but at the latest after so much more, because what people ask about changes."""
+REPACKED_BYTES = 64 * 1024 * 1024
+"""As long as a book took in no more, what it holds is packed again with each new dictionary: the
+first ones are learnt from little."""
 STALE_S = 3_600.0
 """How long after it was superseded a process may still write with a dictionary."""
 MOST_PAYLOAD_BYTES = 64 << 20
+_PLAIN = zstandard.ZstdDecompressor()
 
 SCHEMA = (
     "CREATE TABLE dictionaries("
@@ -44,7 +49,7 @@ class Packer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turn = threading.Lock()
-        self._readers = {0: zstandard.ZstdDecompressor()}
+        self._readers = {0: _PLAIN}
         self._version = 0
         self._writer = zstandard.ZstdCompressor(level=LEVEL)
         self.refresh()
@@ -81,12 +86,19 @@ class Packer:
         if newest is None:
             return
         version, body = newest
-        dictionary = zstandard.ZstdCompressionDict(body)
+        dictionary = _dictionary(body)
         dictionary.precompute_compress(level=LEVEL)
         with self._turn:
             self._version = version
             self._writer = zstandard.ZstdCompressor(level=LEVEL, dict_data=dictionary)
             self._readers[version] = zstandard.ZstdDecompressor(dict_data=dictionary)
+
+    def repacked(self, frame: bytes) -> bytes:
+        """A frame's payload in a frame of the newest dictionary; what can't be read stays."""
+        with suppress(StoreCorruptError, zstandard.ZstdError):
+            if zstandard.get_frame_parameters(frame).dict_id != self._version:
+                return self.pack(self.unpack(frame))
+        return frame
 
     def _reader(self, version: int) -> zstandard.ZstdDecompressor:
         with self._database.reading() as connection:
@@ -97,7 +109,7 @@ class Packer:
             raise StoreCorruptError(
                 f"{self._database.path}: dictionary {version} is lost; restore the file"
             )
-        reader = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(known[0]))
+        reader = zstandard.ZstdDecompressor(dict_data=_dictionary(known[0]))
         self._readers[version] = reader
         return reader
 
@@ -112,6 +124,13 @@ def is_due(database: Database) -> bool:
     with database.reading() as connection:
         taken, last = _progress(connection)
     return taken >= _next(last)
+
+
+def is_young(database: Database) -> bool:
+    """Whether what a book holds is worth packing again with a new dictionary."""
+    with database.reading() as connection:
+        taken, _ = _progress(connection)
+    return taken <= REPACKED_BYTES
 
 
 def learn(database: Database, payloads: Iterable[bytes], at: float) -> bool:
@@ -137,7 +156,7 @@ def learn(database: Database, payloads: Iterable[bytes], at: float) -> bool:
         written = connection.execute(
             "INSERT OR IGNORE INTO dictionaries(version, learnt_at, taken_in, body) "
             "VALUES (?, ?, ?, ?)",
-            (version, at, taken, body),
+            (version, at, taken, zstandard.ZstdCompressor(level=LEVEL).compress(body)),
         )
         connection.execute(
             "UPDATE dictionaries SET superseded_at = ? WHERE version < ? AND superseded_at IS NULL",
@@ -159,6 +178,10 @@ def _progress(connection: sqlite3.Connection) -> tuple[int, int]:
 
 def _next(last: int) -> int:
     return min(GROWTH * last, last + MOST_BETWEEN_BYTES) if last else FIRST_BYTES
+
+
+def _dictionary(kept: bytes) -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(_PLAIN.decompress(kept))
 
 
 def _sample(payloads: Iterable[bytes]) -> list[bytes | bytearray | memoryview]:

@@ -5,6 +5,7 @@ claim, and the token of whoever lost it fits nothing any more: at least once, an
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,23 @@ from engine.books.points import Passing, unwatched
 from engine.books.sqlite import Database
 from engine.books.task import Claimed, Ending, NewTask, State, Submitted, Task
 from engine.books.taskrows import (
+    ANSWER,
     CLAIM,
     COLUMNS,
     DUE,
+    FRAMES,
     HELD,
     OPEN,
     SCHEMA,
+    drop,
     end,
     enter,
+    exchange,
     found,
+    give_back_pages,
+    kept,
     key_of,
+    prepare,
     task_of,
 )
 from engine.errors import StoreCorruptError
@@ -34,8 +42,8 @@ ATTEMPTS = 3
 """How many workers may die over a task before it counts as failed."""
 RETENTION_S = 24 * 3_600.0
 """How long a task that ended can be asked for."""
-SWEPT = 500
-"""Tasks deleted in one transaction."""
+AT_ONCE = 500
+"""Tasks deleted or packed again in one transaction."""
 
 
 class TaskBook:
@@ -50,6 +58,7 @@ class TaskBook:
     ) -> None:
         self._passing = passing
         self._capacity = capacity
+        prepare(path)
         self._database = Database(path, (*SCHEMA, *packed.SCHEMA))
         self._packer = Packer(self._database)
 
@@ -137,15 +146,17 @@ class TaskBook:
         frame = None if answered is None else self._packer.pack(answered)
         with self._database.writing() as connection:
             ended = connection.execute(
-                "UPDATE tasks SET state = ?, due = NULL, ended_at = ?, reason = ?, answered = ? "
-                f"WHERE {HELD}",
-                (ending, at, reason, frame, key_of(id), token),
-            )
-            if ended.rowcount and answered is not None:
-                packed.took_in(connection, len(answered))
+                "UPDATE tasks SET state = ?, due = NULL, ended_at = ?, reason = ? "
+                f"WHERE {HELD} RETURNING seq",
+                (ending, at, reason, key_of(id), token),
+            ).fetchone()
+            if ended is not None and frame is not None:
+                number = kept(connection, frame)
+                connection.execute("UPDATE tasks SET answered = ? WHERE seq = ?", (number, *ended))
+                packed.took_in(connection, len(answered or b""))
             self._passing("before commit")
         self._passing("after commit")
-        return ended.rowcount == 1
+        return ended is not None
 
     def release(self, id: str, token: int, due: float) -> bool:
         """Give a task back to the queue, to be claimed from ``due`` on; it costs no attempt."""
@@ -190,7 +201,7 @@ class TaskBook:
             StoreCorruptError: It can't be read.
         """
         with self._database.reading() as connection:
-            (frame,) = found(connection, id, "answered")
+            (frame,) = found(connection, id, ANSWER)
         return None if frame is None else self._packer.unpack(frame)
 
     def owned(
@@ -226,20 +237,19 @@ class TaskBook:
                 "WHERE state = 'queued' AND deadline_at <= ?",
                 (now, now),
             )
-            gone = connection.execute(
-                "DELETE FROM tasks WHERE seq IN (SELECT seq FROM tasks WHERE ended_at < ? LIMIT ?)",
-                (now - retention_s, SWEPT),
-            )
+            gone = drop(connection, now - retention_s, AT_ONCE)
             (oldest_at,) = connection.execute(
                 "SELECT coalesce(min(submitted_at), ?) FROM tasks", (now,)
             ).fetchone()
             packed.forget(connection, oldest_at)
-        return gone.rowcount
+        return gone
 
     def learn(self, at: float) -> bool:
         """Learn a dictionary from the newest tasks when it is time; whether one was learnt."""
         learnt = packed.is_due(self._database) and packed.learn(self._database, self._newest(), at)
         self._packer.refresh()
+        if learnt and packed.is_young(self._database):
+            self._repack()
         return learnt
 
     def close(self) -> None:
@@ -256,10 +266,30 @@ class TaskBook:
             return None
         return Claimed(id.hex(), token, attempt, workflow, asked, deadline_at)
 
+    def _repack(self) -> None:
+        """Pack all that is held with the newest dictionary, a few tasks at a time."""
+        last = -1
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(FRAMES, (last, AT_ONCE)).fetchall()
+            if not rows:
+                break
+            last = rows[-1][0]
+            again = [
+                (seq, self._packer.repacked(asked), answered and self._packer.repacked(answered))
+                for seq, asked, answered in rows
+            ]
+            with self._database.writing() as connection:
+                for seq, asked, answered in again:
+                    exchange(connection, seq, asked, answered)
+        with self._database.writing() as connection:
+            give_back_pages(connection)
+
     def _newest(self) -> Iterator[bytes]:
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT asked, answered FROM tasks ORDER BY seq DESC LIMIT 1000"
+                "SELECT frame FROM frames ORDER BY number DESC LIMIT 2000"
             ).fetchall()
-        for row in rows:
-            yield from (self._packer.unpack(frame) for frame in row if frame is not None)
+        for (frame,) in rows:
+            with suppress(StoreCorruptError):
+                yield self._packer.unpack(frame)

@@ -282,20 +282,54 @@ def conversations(count, seed=1):
     return [json.dumps({"messages": dice.choices(sentences, k=60)}).encode() for _ in range(count)]
 
 
-def test_a_learnt_dictionary_makes_new_payloads_smaller_and_old_ones_stay_readable(book, path):
-    before, after = conversations(220)[:200], conversations(220)[200:]
+def frames(path):
+    with sqlite3.connect(path) as connection:
+        sizes = [len(frame) for (frame,) in connection.execute("SELECT frame FROM frames")]
+    connection.close()
+    return sizes
+
+
+def test_a_learnt_dictionary_makes_old_and_new_payloads_smaller(book, path):
+    texts = conversations(220)
     ids = [f"{number:04x}" for number in range(220)]
-    book.submit([task(id, asked=one) for id, one in zip(ids[:200], before, strict=True)])
+    tasks = [task(id, asked=one) for id, one in zip(ids, texts, strict=True)]
+    book.submit(tasks[:200])
+    for held in claim(book, most=10):
+        book.finish(held.id, held.token, "done", 2.0, answered=held.asked)
+    plain = frames(path)
 
     assert book.learn(1.0)
     assert not book.learn(2.0)
-    book.submit([task(id, asked=one) for id, one in zip(ids[200:], after, strict=True)])
+    book.submit(tasks[200:])
+
+    assert max(frames(path)) < 0.5 * min(plain)
+    assert [book.result(id) for id in ids[:10]] == texts[:10]
+    assert [one.asked for one in claim(book, most=220)] == texts[10:]
+
+
+def test_an_unreadable_payload_keeps_no_dictionary_from_being_learnt(book, path):
+    book.submit([task(f"{n:04x}", asked=one) for n, one in enumerate(conversations(200))])
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE frames SET frame = x'00' WHERE number = 7")
+    connection.close()
+
+    assert book.learn(1.0)
+
+
+def test_a_file_shrinks_when_its_tasks_are_swept(book, path):
+    book.submit([task(f"{n:04x}", asked=one) for n, one in enumerate(conversations(300))])
+    for number in range(300):
+        book.cancel(f"{number:04x}", 2.0)
+
+    book.sweep(1e5, retention_s=1.0)
 
     with sqlite3.connect(path) as connection:
-        sizes = [len(row[0]) for row in connection.execute("SELECT asked FROM tasks ORDER BY seq")]
+        free, left = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("freelist_count", "page_count")
+        )
     connection.close()
-    assert max(sizes[200:]) < 0.5 * min(sizes[:200])
-    assert {one.asked for one in claim(book, most=220)} == {*before, *after}
+    assert (free, left < 20, frames(path)) == (0, True, [])
 
 
 def test_another_process_reads_what_it_has_no_dictionary_for_yet(path):
@@ -334,7 +368,7 @@ def test_a_dictionary_that_nothing_can_need_is_dropped(book, path):
 def test_an_unreadable_task_fails_alone(book, path):
     book.submit([task("aa"), task("bb")])
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE tasks SET asked = x'28b52ffd00' WHERE id = x'aa'")
+        connection.execute("UPDATE frames SET frame = x'28b52ffd00' WHERE number = 1")
     connection.close()
 
     assert [one.id for one in claim(book, most=2)] == ["bb"]
