@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 import grpc  # type: ignore[import-untyped, unused-ignore]
 from google.protobuf import json_format  # type: ignore[import-untyped, unused-ignore]
 
+from engine.errors import TrimtabError
 from serve_apps.grpc import agent_service_pb2 as pb
 
 Json = dict[str, Any]
@@ -41,6 +42,10 @@ class Reply:
     status: int
     body: Json
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class FailedError(TrimtabError):
+    """A stream can't be told to its end; its context holds the code."""
 
 
 class Door(Protocol):
@@ -104,8 +109,9 @@ class AgentServiceMethods:
         ) as events:
             async for kind, told in events:
                 if kind == "error":
-                    _body(Reply(told["status"], told, told.get("headers", {})), grpc_context)
-                    return
+                    _body(Reply(told["status"], told), grpc_context)
+                    # a stream's code reaches Serve's own proxy only with what is raised
+                    raise FailedError(told["error"]["message"])
                 yield _read({"kind": kind, "said": told}, pb.TaskEvent())
 
     async def GetStatus(  # noqa: N802
@@ -153,7 +159,7 @@ def _body(reply: Reply, context: Context) -> Json | None:
     )
     if reply.status < 400:
         return reply.body
-    # set, not raised: Serve drops the trailing metadata of what is raised, and logs its stack
+    # not raised, where that can be: Serve then drops the trailing metadata, and logs the stack
     context.set_code(CODES.get(reply.status, grpc.StatusCode.INTERNAL))
     context.set_details(str(reply.body["error"]["message"]))
     return None
