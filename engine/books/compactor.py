@@ -70,7 +70,7 @@ class Compactor:
         try:
             self.catalogue = Catalogue(root / "catalogue.db")
             self._store = Store(root)
-            self._rollups = Rollups(root)
+            self._rollups = Rollups(root, passing=passing)
             # nobody else writes files here, so at the start every unlisted one is an orphan
             self._sweep(time.time(), orphan_s=0.0, grace_s=GRACE_S)
         except BaseException:

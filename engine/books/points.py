@@ -14,6 +14,7 @@ Point = Literal[
     "rows deleted",
     "merge listed",
     "spool retired",
+    "leaf kept",
 ]
 POINTS: tuple[Point, ...] = get_args(Point)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from engine.books.points import Passing, unwatched
 from engine.books.sqlite import Database
 from engine.books.store import Store
 from engine.errors import StoreCorruptError
@@ -40,7 +41,8 @@ class Rollups:
     leaf and how far it reaches are one row, so no trace is counted twice.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, passing: Passing = unwatched) -> None:
+        self._passing = passing
         path = root / "rollups.db"
         try:
             self._database = Database(path, _SCHEMA)
@@ -78,6 +80,7 @@ class Rollups:
         for last in batches:
             traces = store.read("trace", after=done, upto=last)
             self._add(_leaf(traces, forced, (done, last)))
+            self._passing("leaf kept")
             count += traces.height
             done = last
         self._join()

@@ -64,9 +64,11 @@ def die_at(_, root, point):
     book = FeedbackBook(workspace / "feedback.db", passing=passing)
     book.record([score("last")])
     spool = spool_in(workspace, "last", passing=passing)
-    spool.write([("exposure", exposure("last"))])
+    spool.write([("exposure", exposure("last")), ("trace", trace("last"))])
     spool.close()
     compactor = Compactor(workspace, passing=passing)
+    compactor.step(2.0)
+    # roll-ups follow a step behind
     compactor.step(2.0)
     merge(compactor, "exposure", 3.0, least_files=2)
 

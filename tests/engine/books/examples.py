@@ -3,9 +3,11 @@
 import multiprocessing
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from engine.books.compactor import Compactor
+from engine.books.rollups import Rollups
 from engine.books.store import Store
 from tests.engine.books.children import play
 from tests.engine.books.facts import exposure, spool_in, trace
@@ -30,6 +32,13 @@ def ship(root, at=1.0):
 def ids(root, kind="exposure", **span):
     column = "key" if kind == "feedback" else "trace_id"
     return Store(root).read(kind, **span)[column].to_list()
+
+
+def rolled_up(root):
+    """How many requests the roll-ups know."""
+    with closing(Store(root)) as store, closing(Rollups(root)) as rollups:
+        sums = rollups.read(store, since=0.0, rated_since=0.0).sums
+    return sums.filter(node="")["calls"].sum()
 
 
 class Child:

@@ -2,7 +2,7 @@ import pytest
 
 from engine.books.points import POINTS
 from tests.engine.books.children import KILLED
-from tests.engine.books.examples import Child, ids, ship, write
+from tests.engine.books.examples import Child, ids, rolled_up, ship, write
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -20,6 +20,8 @@ def test_a_process_that_dies_at_any_point_loses_and_doubles_nothing(tmp_path, po
     else:
         assert ids(tmp_path, "feedback") == ["last"]
         assert ids(tmp_path).count("last") == 1
+        assert ids(tmp_path, "trace") == ["last"]
+        assert rolled_up(tmp_path) == 1
     assert not list((tmp_path / "parquet").rglob("tmp-*"))
     assert list((tmp_path / "spools").iterdir()) == []
 
