@@ -35,27 +35,39 @@ async def outflow(
         await asyncio.wait((sending, leaving))
 
 
+def prompt(send: Send, stall_s: float) -> Send:
+    """A way of sending that waits no longer than this for a client to take what was sent before.
+
+    It raises TimeoutError when the client doesn't.
+    """
+
+    async def told(message: MutableMapping[str, Any]) -> None:
+        async with asyncio.timeout(stall_s):
+            await send(message)
+
+    return told
+
+
 async def _sent(parts: AsyncGenerator[bytes], send: Send, stall_s: float, last: bytes) -> End:
+    tell = prompt(send, stall_s)
     async with aclosing(parts):
         async for part in parts:
             try:
-                async with asyncio.timeout(stall_s):
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                await tell({"type": "http.response.body", "body": part, "more_body": True})
             except TimeoutError:
                 break
         else:
-            await _end(send, b"", stall_s)
+            await _end(tell, b"")
             return "done"
     # The source is closed before anything more is tried: nobody works for a reader that is away.
-    await _end(send, last, LAST_S)
+    await _end(prompt(send, LAST_S), last)
     return "stalled"
 
 
-async def _end(send: Send, last: bytes, within_s: float) -> None:
+async def _end(tell: Send, last: bytes) -> None:
     # A response that has no end makes the server close the connection, which is what is left.
     with suppress(TimeoutError):
-        async with asyncio.timeout(within_s):
-            await send({"type": "http.response.body", "body": last})
+        await tell({"type": "http.response.body", "body": last})
 
 
 async def _left(receive: Receive) -> None:
