@@ -1,5 +1,6 @@
 """Fits every conversation into the model's context before the model is asked."""
 
+import json
 from collections.abc import Sequence
 
 import orjson
@@ -66,8 +67,12 @@ class FittedAsker:
         """Whether it certainly fits: a token is no shorter than a byte."""
         if self._settings.strategy == "sliding":
             return len(messages) <= self._settings.turns
-        try:
-            return len(orjson.dumps(messages)) <= self._settings.room_tokens
-        except orjson.JSONEncodeError:
-            # Half a surrogate pair in a text: it is counted, not guessed.
-            return False
+        return _bytes(messages) <= self._settings.room_tokens
+
+
+def _bytes(messages: Sequence[Message]) -> int:
+    try:
+        return len(orjson.dumps(messages))
+    except orjson.JSONEncodeError:
+        # Half a surrogate pair in a text, which only an escape can write.
+        return len(json.dumps(messages))

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import io
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from functools import cached_property
 from urllib.request import getproxies, proxy_bypass
 
@@ -89,8 +89,13 @@ class Lean:
                 if not answer.ok:
                     raise await _refusal(answer, model)
                 begun = True
-                async for piece in _pieces(answer, model):
-                    yield piece
+                heard = _Heard(model)
+                async for block in answer.content.iter_any():
+                    for piece in heard.take(block):
+                        yield piece
+                    if heard.ended:
+                        await _read_out(answer)
+                        break
         except _BROKEN as error:
             if begun:
                 raise failed("upstream_cut", f"{model}: {_named(error)}") from error
@@ -137,22 +142,33 @@ async def _content(answer: aiohttp.ClientResponse, model: str) -> bytes:
     return bytes(content)
 
 
-async def _pieces(answer: aiohttp.ClientResponse, model: str) -> AsyncGenerator[object, None]:
-    events, length = Events(), 0
-    async for block in answer.content.iter_any():
-        length += len(block)
-        if length > MOST_BYTES:
-            raise _too_long(model)
-        for said in events.take(block):
+class _Heard:
+    """What has been heard of one stream."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._events = Events()
+        self._length = 0
+        self.ended = False
+
+    def take(self, block: bytes) -> Iterator[object]:
+        self._length += len(block)
+        if self._length > MOST_BYTES:
+            raise _too_long(self._model)
+        for said in self._events.take(block):
             if said == END:
-                with contextlib.suppress(*_BROKEN):
-                    async with asyncio.timeout(LAST_S):
-                        await answer.content.readany()
+                self.ended = True
                 return
-            piece = read(said, model)
+            piece = read(said, self._model)
             if isinstance(piece, dict) and (error := piece.get("error")):
-                raise told(error, model)
+                raise told(error, self._model)
             yield piece
+
+
+async def _read_out(answer: aiohttp.ClientResponse) -> None:
+    with contextlib.suppress(*_BROKEN):
+        async with asyncio.timeout(LAST_S):
+            await answer.content.readany()
 
 
 async def _refusal(answer: aiohttp.ClientResponse, model: str) -> LlmError:
