@@ -54,6 +54,7 @@ class Report(BaseModel):
     """First tries, by class and code."""
     counts_with_retry: dict[str, dict[str, int]]
     availability: float | None
+    """Of requests while the cluster was not dead, as one that is has to be brought up by hand."""
     availability_with_retry: float | None
     transient_share: float | None
     """Failed first tries among those that no fault met but the model's 1.8 % of errors."""
@@ -113,6 +114,12 @@ class Report(BaseModel):
         """The report on a journal."""
         first = [ping.first for ping in journal.pings]
         last = [ping.last for ping in journal.pings]
+        dead = [fault for fault in landed if fault.fault == OPERATED]
+        alive = [
+            ping
+            for ping in journal.pings
+            if not any(_meets(one, fault) for one in ping.tries for fault in dead)
+        ]
         calm = [one for one in first if not any(_meets(one, fault) for fault in landed)]
         times = [(one.ended_at - one.began_at) * 1e3 for one in calm if one.is_ok]
         failing = availability(calm)
@@ -124,8 +131,8 @@ class Report(BaseModel):
                 "requests": len(first),
                 "counts": counts(first),
                 "counts_with_retry": counts(last),
-                "availability": availability(first),
-                "availability_with_retry": availability(last),
+                "availability": availability([ping.first for ping in alive]),
+                "availability_with_retry": availability([ping.last for ping in alive]),
                 "transient_share": None if failing is None else 1.0 - failing,
                 "transient_requests": len(calm),
                 "p50_ms": float(np.percentile(times, 50)) if times else None,

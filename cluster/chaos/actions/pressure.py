@@ -47,9 +47,11 @@ def little_memory(stage: Stage) -> Done:
 def few_files(stage: Stage) -> Done:
     """A gateway can't open another file or connection."""
     process = stage.one("gateway")
-    with _limited([process], resource.RLIMIT_NOFILE, process.num_fds() + 1):
+    held = process.num_fds()
+    with _limited([process], resource.RLIMIT_NOFILE, held):
         time.sleep(LASTS_S)
-    return Done(f"gateway {process.pid} had no file to open for {LASTS_S:g} s")
+        after = process.num_fds()
+    return Done(f"gateway {process.pid} could open none beside its {held} files, it holds {after}")
 
 
 @contextlib.contextmanager

@@ -119,6 +119,15 @@ def test_who_recovers_too_late_is_red_unless_a_person_had_to_help():
     assert by_hand.count(False) == by_hand.count(True) == 1
 
 
+def test_nobody_is_answered_by_a_dead_cluster_and_that_is_counted_but_not_held_against_it():
+    dead = landed("kills.head", 10.0, 20.0, fault=5)
+
+    told = report(asked(lost=set(range(100, 200))), faults=(dead,), plan=())
+
+    assert told.counts_with_retry["5xx"] == {"503": 100}
+    assert told.availability_with_retry == 1.0
+
+
 def test_a_report_survives_being_written_down():
     told = report(asked(lost={101}))
 
