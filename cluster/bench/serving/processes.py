@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 import psutil
 
 TITLES = {
-    "ray::ServeReplica:gateway": "gateway",
-    "ray::ServeReplica:slot": "slot",
-    "ray::ServeReplica:bare": "bare",
-    "ray::ServeReplica:embed": "embedder, embedded model",
+    "ServeReplica:gateway": "gateway",
+    "ServeReplica:slot": "slot",
+    "ServeReplica:bare": "bare",
+    "ServeReplica:embed": "embedder, embedded model",
     "ray::Serve": "Serve's controller, proxies",
     "ray::HAProxy": "Serve's controller, proxies",
     "ray::Control": "control",

@@ -1,18 +1,32 @@
-"""Bytes that queued and finished conversations take, against what was said in them."""
+"""Bytes that queued and finished conversations take on disk, against what was said in them."""
 
-from importlib.util import find_spec
+import json
+import tempfile
+from pathlib import Path
 
 from cluster.bench.rows import Row, judged
 from cluster.bench.serving.ground import Setting
-from cluster.bench.serving.rounds import unmeasured
+from cluster.demo.files import QUESTIONS
+from engine.workflow.corpus import python_reference
+from serve_apps.tasks.footprint import conversations, footprint_finished, footprint_queued
 
+COUNT, QUICK_COUNT = 3_000, 600
+PARAPHRASED = 0.1
+"""Of an answer's words, those that are not the passage's: no model quotes for pages."""
 GOAL = ">= 0.83"
 
 
 def measure(setting: Setting) -> list[Row]:
-    """What is saved of queued and of finished conversations."""
-    why = "no queue of tasks is there" if find_spec("engine.books.tasks") is None else "not wired"
-    return [
-        judged(unmeasured(f"stored-{which}", f"saved of {which} conversations", "", why, GOAL))
-        for which in ("queued", "finished")
-    ]
+    """Conversations about the Python reference in the book of tasks, with all of its file."""
+    count = QUICK_COUNT if setting.quick else COUNT
+    questions = [json.loads(line)["question"] for line in QUESTIONS.read_text().splitlines()]
+    made = list(
+        conversations(questions, python_reference(), most=count, paraphrased=PARAPHRASED, seed=1)
+    )
+    found = []
+    for which, footprint in (("queued", footprint_queued), ("finished", footprint_finished)):
+        with tempfile.TemporaryDirectory() as folder:
+            saved = footprint(Path(folder), made).saved
+        what = f"saved on disk of {count:,} {which} conversations"
+        found.append(judged(Row(id=f"stored-{which}", what=what, value=saved, unit="", goal=GOAL)))
+    return found
