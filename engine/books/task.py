@@ -40,6 +40,7 @@ class Claimed:
     token: int
     attempt: int
     workflow: str
+    owner: str
     asked: bytes
     deadline_at: float
 

@@ -17,7 +17,7 @@ HELD = "id = ? AND token = ? AND state = 'running'"
 DUE = f"SELECT seq, attempts, deadline_at FROM tasks WHERE {OPEN} AND due <= ? ORDER BY due LIMIT ?"
 CLAIM = (
     "UPDATE tasks SET state = 'running', started_at = ?, due = ?, token = token + 1, "
-    "attempts = attempts + 1 WHERE seq = ? RETURNING id, token, attempts, workflow, "
+    "attempts = attempts + 1 WHERE seq = ? RETURNING id, token, attempts, workflow, owner, "
     "(SELECT frame FROM frames WHERE number = asked), deadline_at"
 )
 FRAMES = (

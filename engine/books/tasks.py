@@ -257,14 +257,14 @@ class TaskBook:
         self._database.close()
 
     def _opened(self, row: tuple[Any, ...], now: float) -> Claimed | None:
-        id, token, attempt, workflow, frame, deadline_at = row
+        id, token, attempt, workflow, owner, frame, deadline_at = row
         try:
             asked = self._packer.unpack(frame)
         except StoreCorruptError:
             # no worker could ever do it, and the tasks claimed with it must not wait for it
             self.finish(id.hex(), token, "failed", now, reason="unreadable")
             return None
-        return Claimed(id.hex(), token, attempt, workflow, asked, deadline_at)
+        return Claimed(id.hex(), token, attempt, workflow, owner, asked, deadline_at)
 
     def _repack(self) -> None:
         """Pack all that is held with the newest dictionary, a few tasks at a time."""

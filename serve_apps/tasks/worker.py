@@ -13,6 +13,7 @@ from typing import Any
 from engine.books.task import Claimed, Ending
 from engine.books.tasks import TaskBook
 from engine.errors import ClusterError, ConfigError, NotFoundError, StoreFullError
+from serve_apps.protection.refusal import RefusedError
 from serve_apps.tasks.settings import TaskSettings
 
 RETRY_S = 1.0
@@ -33,8 +34,8 @@ class Answer:
 Work = Callable[[Claimed], Awaitable[Answer]]
 """Answers a task; cancelling it ends the work.
 
-It may raise ConfigError or NotFoundError for what can never be answered, and ClusterError or
-StoreFullError for what could not be begun now.
+It may raise ConfigError or NotFoundError for what can never be answered, and ClusterError,
+RefusedError or StoreFullError for what could not be begun now.
 """
 
 
@@ -149,7 +150,7 @@ class TaskWorker:
         except (ConfigError, NotFoundError) as error:
             status = 404 if isinstance(error, NotFoundError) else 400
             await self._finish(claimed, "failed", _error(status, "invalid_request", error))
-        except (ClusterError, StoreFullError):
+        except (ClusterError, RefusedError, StoreFullError):
             await self._give_back(claimed, self._clock() + RETRY_S)
         except Exception as error:
             log.exception("task %s failed inside the gateway", claimed.id)

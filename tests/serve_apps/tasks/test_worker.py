@@ -7,6 +7,7 @@ import pytest
 from engine.books.task import NewTask
 from engine.books.tasks import TaskBook
 from engine.errors import ClusterError, ConfigError, StoreFullError
+from serve_apps.protection.refusal import too_many
 from serve_apps.tasks.settings import TaskSettings
 from serve_apps.tasks.worker import Answer, TaskWorker
 
@@ -112,7 +113,10 @@ async def test_what_can_never_be_answered_fails_at_once(book, shop):
     await worker.close()
 
 
-@pytest.mark.parametrize("why", [ClusterError("nobody is seated"), StoreFullError("disk full")])
+@pytest.mark.parametrize(
+    "why",
+    [ClusterError("nobody is seated"), StoreFullError("disk full"), too_many("enough", "rate", 1)],
+)
 async def test_what_could_not_be_begun_is_tried_again_later(book, shop, why):
     shop.raises, ahead = [why], [0.0]
     shop.go.set()
