@@ -148,5 +148,6 @@ def _worst_of(column: str, among: str | None) -> pl.Expr:
 
 
 def _few(calls: pl.Expr) -> pl.Expr:
-    worst = calls.sort_by(calls.struct.field("value"), descending=True)
+    order = (calls.struct.field("value"), calls.struct.field("trace_id"))
+    worst = calls.sort_by(*order, descending=[True, False])
     return worst.filter(worst.struct.field("trace_id").is_first_distinct()).head(EXAMPLES)
