@@ -12,7 +12,7 @@ from engine.books.points import Passing, unwatched
 from engine.books.sqlite import Database
 from engine.books.store import Store
 from engine.errors import StoreCorruptError
-from engine.evidence.rollup import added, rolled
+from engine.evidence.rollup import added, rolled, with_spans
 from engine.evidence.rollup_parts import Rolled, index_of
 
 SMALL = 50_000
@@ -185,19 +185,19 @@ class Rollups:
 def _leaf(traces: pl.DataFrame, forced: Sequence[str], span: tuple[int, int]) -> Leaf:
     own = traces.filter(~pl.col("trace_id").is_in(forced)) if forced else traces
     try:
-        sums, index = rolled(own), index_of(own)
+        own = with_spans(own)
     except pl.exceptions.ComputeError:
         # one trace whose spans nobody can read must not hide all the others
-        own = own.with_columns(spans=own["spans"].map_elements(_sound, return_dtype=pl.String))
-        sums, index = rolled(own), index_of(own)
+        sound = own["spans"].map_elements(_sound, return_dtype=pl.String)
+        own = with_spans(own.with_columns(sound))
     newest_at = traces["at"].max()
     return Leaf(
         after=span[0],
         upto=span[1],
         traces=traces.height,
         newest_at=newest_at if isinstance(newest_at, float) else 0.0,
-        sums=sums,
-        index=index,
+        sums=rolled(own),
+        index=index_of(own),
     )
 
 

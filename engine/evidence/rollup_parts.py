@@ -7,11 +7,9 @@ from typing import Any
 import polars as pl
 
 from engine.evidence.calls import Row, Scope, Spread
-from engine.evidence.rollup import COUNTS, MEASURES, minute_of
+from engine.evidence.rollup import COUNTS, MEASURES, minute_of, with_spans
 
 _PLACE = ("workflow", "scope", "name")
-_SPANS = pl.col("spans").fill_null("[]").replace("", "[]")
-_NODES = pl.List(pl.Struct({"node": pl.String}))
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,8 @@ def index_of(traces: pl.DataFrame) -> pl.DataFrame:
 
     One text a trace, because there are few different ones: they are kept and read as numbers.
     """
-    nodes = _SPANS.str.json_decode(_NODES).list.eval(pl.element().struct.field("node").drop_nulls())
-    return traces.select(
+    nodes = pl.col("spans").list.eval(pl.element().struct.field("node").drop_nulls())
+    return with_spans(traces).select(
         "trace_id",
         "at",
         pl.col("workflow", "variant", "segment").fill_null(""),
