@@ -15,8 +15,8 @@ DISK_MIB = 512.0
 GROWTH_MIB = 100.0
 """From the first third of a process's life to its last third."""
 GROWTH_FDS = 100
-LEAST = 12
-"""Fewer moments of a process tell nothing of its growth."""
+LEAST = 45
+"""Fewer moments of a process, which are taken every two seconds, tell of its start alone."""
 
 
 def bounded(evidence: Evidence) -> Verdict:

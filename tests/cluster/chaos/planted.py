@@ -157,16 +157,16 @@ def there_are_two_baselines(evidence):
 
 
 def memory_grows(evidence):
-    growing = [watched(at, rss_mib=250.0 + 12.0 * at) for at in range(30)]
+    growing = [watched(at, rss_mib=250.0 + 6.0 * at) for at in range(60)]
     return replace(evidence, watched=growing)
 
 
 def files_stay_open(evidence):
-    return replace(evidence, watched=[watched(at, fds=60 + 20 * at) for at in range(30)])
+    return replace(evidence, watched=[watched(at, fds=60 + 6 * at) for at in range(60)])
 
 
 def one_process_is_huge(evidence):
-    return replace(evidence, watched=[*evidence.watched, watched(31, rss_mib=5_000.0)])
+    return replace(evidence, watched=[*evidence.watched, watched(61, rss_mib=5_000.0)])
 
 
 def the_disk_fills(evidence):

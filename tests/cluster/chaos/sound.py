@@ -131,7 +131,7 @@ def sound():
             Reading(at=float(at), position=at, rows={"trace": 10 * at, "exposure": 10 * at})
             for at in range(10)
         ],
-        watched=[watched(at) for at in range(30)],
+        watched=[watched(at) for at in range(60)],
         disk=[DiskUse(at=1.0, mib=40.0)],
         landed=[
             landed("kills.slot", 5.0, 6.0),
