@@ -96,6 +96,15 @@ class Answering:
         found = await asyncio.to_thread(journal.decide, question, decided, workflow=workflow)
         return await self._gone_on(found.run_id)
 
+    async def close(self) -> None:
+        """Close every variant and its connections; nothing is answered any more."""
+        for task in self._closing:
+            task.cancel()
+        for seated in self._flows.values():
+            await seated.flow.close()
+        self._flows.clear()
+        await self._shared.close()
+
     async def _gone_on(self, run_id: str) -> Json:
         about = await asyncio.to_thread(self._shared.journal.about, run_id)
         settings = await asyncio.to_thread(self._configured, about["workflow"], about["variant"])

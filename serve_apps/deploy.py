@@ -56,7 +56,7 @@ def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
         )
         for slot in slots
     ]
-    targets.append(_target(embedder_app(), EMBEDDER, None, logging))
+    targets.append(_target(embedder_app(workflow.deploy.embeddings), EMBEDDER, None, logging))
     serve.run_many(targets)
     serve.run_many(
         [

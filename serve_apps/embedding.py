@@ -1,24 +1,44 @@
 """The way to the shared embedder."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from ray import serve
+from ray.exceptions import RayTaskError
 
-from engine.workflow.embedding import Embed
+from engine.errors import TrimtabError
+from engine.workflow.embedding import FloatArray
 from serve_apps.names import EMBEDDER
 
 
-def embedding() -> Embed:
+class Embedding:
     """Encodes texts at the embedder's application; to be made once a process."""
-    encode = (
-        serve.get_app_handle(EMBEDDER)
-        .options(
+
+    def __init__(self) -> None:
+        handle = serve.get_app_handle(EMBEDDER).options(
             _by_reference=False, request_serialization="pickle", response_serialization="pickle"
         )
-        .encode
-    )
+        self._encode, self._embed, self._names = handle.encode, handle.embed, handle.names
 
-    async def vectors(texts: Any) -> Any:
-        return await encode.remote(list(texts))
+    async def __call__(self, texts: Sequence[str]) -> FloatArray:
+        """Vectors of the model that indexes are built with."""
+        vectors: FloatArray = await self._encode.remote(list(texts))
+        return vectors
 
-    return vectors
+    async def embed(self, model: str, texts: Sequence[str]) -> tuple[FloatArray, int]:
+        """Vectors of a named model, and the tokens that were read for them.
+
+        Raises:
+            NotFoundError, ConfigError: There is no such model, or it can't be loaded.
+        """
+        try:
+            vectors, tokens = await self._embed.remote(model, list(texts))
+        except RayTaskError as error:
+            if isinstance(error.cause, TrimtabError):
+                raise error.cause from None
+            raise
+        return vectors, tokens
+
+    async def names(self) -> list[str]:
+        """The models that may be asked for."""
+        found: list[str] = await self._names.remote()
+        return found

@@ -10,7 +10,7 @@ from ray import serve
 from engine.books.secret import workspace_secret
 from serve_apps.answering import Answering
 from serve_apps.channel.listener import Listener
-from serve_apps.embedding import embedding
+from serve_apps.embedding import Embedding
 
 KEPT = 2
 DRAIN_S = 120.0
@@ -26,7 +26,7 @@ class Slot:
 
     async def __init__(self, root: str, endpoints: dict[str, str], api_key: str) -> None:  # type: ignore[misc]
         # Serve awaits a constructor, whatever the type checker says.
-        self._answering = Answering(Path(root), embedding(), endpoints, api_key, kept=KEPT)
+        self._answering = Answering(Path(root), Embedding(), endpoints, api_key, kept=KEPT)
         self._listener = Listener(workspace_secret(Path(root)), self._answering.answer)
         host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         self._address = await self._listener.open(host)
@@ -61,6 +61,7 @@ class Slot:
     async def __del__(self) -> None:
         # Serve waits for the requests that it knows of, which these are not.
         await self._listener.close(DRAIN_S)
+        await self._answering.close()
 
 
 def slot_app(root: Path, endpoints: dict[str, str], api_key: str, cpus: float) -> serve.Application:

@@ -9,6 +9,7 @@ from engine.config.agents import Conversations
 from engine.config.budget import Budget
 from engine.config.caching import Caching
 from engine.config.context import Context
+from engine.config.embedding import Embeddings
 from engine.config.frozen import Frozen
 from engine.config.graph.check import graph_problems, steps_in
 from engine.config.graph.nested import Graph
@@ -151,6 +152,7 @@ class Deploy(Frozen):
     slot_replicas: int = Field(2, ge=1, le=64)
     """Replicas of a slot at full share; a slot gets its share of them, rounded up."""
     slot_cpus: float = Field(0.1, ge=0.0, le=64.0)
+    embeddings: Embeddings = Embeddings()
 
 
 class Workflow(Frozen):

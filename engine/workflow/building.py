@@ -91,6 +91,12 @@ class Shared:
             self._clients[url] = upstream(self.endpoints.get(url, url), self.api_key)
         return self._clients[url]
 
+    async def close(self) -> None:
+        """Close the connections that were opened here."""
+        for client in self._clients.values():
+            await client.close()
+        self._clients.clear()
+
     @cached_property
     def prices(self) -> PriceList:
         """What models cost."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from pathlib import Path
 
 import ray
@@ -12,11 +13,12 @@ from engine.books.secret import workspace_secret
 from engine.config.workflow import Workflow
 from serve_apps.answering import Answering
 from serve_apps.channel.lines import Lines
-from serve_apps.embedding import embedding
+from serve_apps.embedding import Embedding
 from serve_apps.gateway import feedback
 from serve_apps.gateway.asgi import Incoming
 from serve_apps.gateway.desk import Desk
 from serve_apps.gateway.dispatch import Dispatcher
+from serve_apps.gateway.door import BackDoor
 from serve_apps.gateway.front import Front, Route
 from serve_apps.gateway.guard import Guard
 from serve_apps.gateway.protocol import (
@@ -29,7 +31,11 @@ from serve_apps.gateway.protocol import (
     status_of,
 )
 from serve_apps.gateway.seen import Seen
+from serve_apps.gateway.tasking import Tasking
 from serve_apps.gateway.traffic import Traffic
+from serve_apps.grpc.service import AgentServiceMethods
+from serve_apps.models.listing import Listed, model_body, models_body
+from serve_apps.models.openai_embeddings import embeddings_body
 from serve_apps.names import CONTROL, NAMESPACE
 from serve_apps.recorder import Recorder
 
@@ -42,7 +48,7 @@ INLINE_KEPT = 16
 log = logging.getLogger("ray.serve")
 
 
-class Gateway:
+class Gateway(AgentServiceMethods):
     """Assigns, records, dispatches, records, answers; it knows no ledger and takes no lock."""
 
     def __init__(
@@ -53,14 +59,15 @@ class Gateway:
         api_key: str,
         settings: Workflow,
     ) -> None:
+        self._began_at = time.time()
         self._secret = workspace_secret(Path(root))
         self._seen = Seen(Path(root), settings.observability)
-        self._clients = settings.protection.clients
         self._guard = Guard(self._secret)
         self._traffic = Traffic(self._secret, self._guard.out)
         self._recorder = Recorder(Path(root))
         self._lines = Lines(self._secret)
-        self._inline = Answering(Path(root), embedding(), endpoints, api_key, kept=INLINE_KEPT)
+        self._embedding = Embedding()
+        self._inline = Answering(Path(root), self._embedding, endpoints, api_key, kept=INLINE_KEPT)
         self._dispatcher = Dispatcher(slots, self._lines, self._inline)
         self.desk = Desk(
             self._secret,
@@ -74,9 +81,15 @@ class Gateway:
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._watch()), loop.create_task(telling)]
 
+        self._tasking = Tasking(Path(root), self._secret, self.desk, self._traffic)
+        self._front = Front(
+            self.desk, [*self._routes(), *self._tasking.routes], settings.protection.clients
+        )
+        self.door = BackDoor(self._front, self.desk)
+
     def __serve_build_asgi_app__(self) -> Front:
         """What Serve calls for every HTTP request and WebSocket."""
-        return Front(self.desk, self._routes(), self._clients)
+        return self._front
 
     async def warm(self, workflow: str, variant: str) -> str:
         """Build a variant that this gateway answers for by itself."""
@@ -87,6 +100,9 @@ class Gateway:
         return [
             ("GET", "/healthz", self._health),
             ("POST", "/v1/feedback", self._feedback),
+            ("GET", "/v1/models", self._models),
+            ("GET", "/v1/models/{}", self._model),
+            ("POST", "/v1/embeddings", self._embeddings),
             ("GET", "/v1/workflows/{}/questions", self._questions),
             ("POST", "/v1/workflows/{}/questions/{}", self._decide),
         ]
@@ -100,6 +116,22 @@ class Gateway:
     async def _feedback(self, request: Incoming) -> Reply:
         desk = feedback.FeedbackDesk(self._recorder, self._secret, self._seen.fed_back)
         return await desk.taken(parsed(request.body))
+
+    async def _models(self, _: Incoming) -> Reply:
+        return json_reply(models_body(await self._listed()))
+
+    async def _model(self, request: Incoming) -> Reply:
+        return json_reply(model_body(request.params[0], await self._listed()))
+
+    async def _embeddings(self, request: Incoming) -> Reply:
+        said = parsed(request.body)
+        return json_reply(await embeddings_body(said, self._embedding.embed))
+
+    async def _listed(self) -> list[Listed]:
+        """Workflows and embedding models: whatever the `model` of a request may name."""
+        await self._traffic.has_begun()
+        names = [*self._traffic.names, *await self._embedding.names()]
+        return [Listed(name, int(self._began_at)) for name in names]
 
     async def _questions(self, request: Incoming) -> Reply:
         (name,) = request.params
@@ -139,7 +171,9 @@ class Gateway:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await self._tasking.close()
         await self.desk.close()
+        await self._inline.close()
         self._lines.close()
         self._recorder.close()
         self._seen.close()

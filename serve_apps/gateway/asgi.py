@@ -28,6 +28,11 @@ class Incoming:
     params: tuple[str, ...] = ()
     """What the path says, such as a workflow's name."""
 
+    @property
+    def key(self) -> str:
+        """The client's API key; empty without one."""
+        return self.header("authorization").removeprefix("Bearer ")
+
     def header(self, name: str) -> str:
         """A header's value; empty where the client sent none."""
         return self.headers.get(name.encode(), b"").decode("latin-1")

@@ -29,7 +29,7 @@ class Call:
     context: TraceContext | None = None
     """The caller's trace, of which this request is a part."""
     id: str = ""
-    """Names the request, so that one that is repeated is known again; empty for a new one."""
+    """Names the run, so that one that was begun before is known again; empty for a new one."""
 
 
 @dataclass(frozen=True)

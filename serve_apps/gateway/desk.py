@@ -36,7 +36,7 @@ class Opened:
     def __init__(self, call: Call, traffic: Traffic, secret: bytes) -> None:
         self.call = call
         self.started, self.at = time.perf_counter(), time.time()
-        self.id = call.id or f"{DICE.getrandbits(128):032x}"
+        self.id = f"{DICE.getrandbits(128):032x}"
         self.segment = intent(words_of(call.messages[-1]))
         self.route: Route = traffic.route(
             call.workflow,
@@ -161,7 +161,11 @@ class Desk:
     async def _outcome(self, opened: Opened, hear: Hear | None) -> Json:
         """The slot's answer, or what it failed with: a failure is an outcome of its variant."""
         route, workflow = opened.route, self._traffic.workflow(opened.route.workflow)
-        asked = {"id": opened.id, "messages": opened.call.messages, "given": opened.call.given}
+        asked = {
+            "id": opened.call.id or opened.id,
+            "messages": opened.call.messages,
+            "given": opened.call.given,
+        }
         try:
             return await self._dispatcher.answer(
                 route, asked, workflow.timeout_s, idempotent=workflow.idempotent, hear=hear

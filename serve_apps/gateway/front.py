@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from engine.config.protection import Clients
 from engine.errors import TrimtabError
@@ -14,7 +15,7 @@ from serve_apps.gateway.asgi import (
     send_reply,
     send_stream,
 )
-from serve_apps.gateway.call import Answered
+from serve_apps.gateway.call import Answered, Json
 from serve_apps.gateway.desk import Desk
 from serve_apps.gateway.protocol import (
     Reply,
@@ -64,9 +65,20 @@ class Front:
         else:
             await _lifespan(receive, send)
 
+    async def reply(self, request: Incoming) -> Reply:
+        """Answer one request whole, for those who come another way than over HTTP."""
+        try:
+            answer = await self._routed(request)
+        except TrimtabError as error:
+            return failure_of(error)
+        if isinstance(answer, Stream):
+            await answer.pieces.aclose()
+            return error_reply(400, "invalid_request", "`stream` is for HTTP; use the other call")
+        return answer
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answer = await self._answered(scope, receive)
+            answer = await self._routed(await self._read(scope, receive))
         except HungUpError:
             return
         except TrimtabError as error:
@@ -76,21 +88,23 @@ class Front:
         else:
             await send_reply(answer, send)
 
-    async def _answered(self, scope: Scope, receive: Receive) -> Reply | Stream:
-        method, path = scope["method"], scope["path"]
-        params: tuple[str, ...] = ()
-        handler = self._exact.get((method, path))
-        if handler is None:
-            handler, params = self._matching(method, path)
-        if handler is None:
-            return self._nothing(method, path)
+    async def _read(self, scope: Scope, receive: Receive) -> Incoming:
         check_headers(scope["headers"], self._clients)
-        body = b""
+        method, body = scope["method"], b""
         if method == "POST":
             body = await body_of(receive, self._clients.body_bytes, self._clients.body_s)
             check_depth(body, self._clients.depth)
         query, headers = scope["query_string"].decode("latin-1"), dict(scope["headers"])
-        return await handler(Incoming(method, path, query, headers, body, params))
+        return Incoming(method, scope["path"], query, headers, body)
+
+    async def _routed(self, request: Incoming) -> Reply | Stream:
+        handler = self._exact.get((request.method, request.path))
+        if handler is not None:
+            return await handler(request)
+        handler, params = self._matching(request.method, request.path)
+        if handler is not None:
+            return await handler(replace(request, params=params))
+        return self._nothing(request.method, request.path)
 
     def _matching(self, method: str, path: str) -> tuple[Handler | None, tuple[str, ...]]:
         for known, pattern, handler in self._patterns:
@@ -137,14 +151,19 @@ class Front:
         answered = await self._desk.answer(call)
         if answered.status != "ok":
             return failed(answered.outcome, answered.headers)
-        body = {
-            "trace_id": answered.trace_id,
-            "conversation_id": answered.conversation,
-            "variant": answered.variant,
-            "segment": answered.segment,
-        }
         status = 202 if answered.outcome["questions"] else 200
-        return json_reply(body | native_body(answered.outcome), status, answered.headers)
+        return json_reply(run_body(answered), status, answered.headers)
+
+
+def run_body(answered: Answered) -> Json:
+    """What a run came to, with what names it."""
+    named = {
+        "trace_id": answered.trace_id,
+        "conversation_id": answered.conversation,
+        "variant": answered.variant,
+        "segment": answered.segment,
+    }
+    return named | native_body(answered.outcome)
 
 
 def _failed_at_once(answered: object, headers: dict[str, str]) -> Reply | None:

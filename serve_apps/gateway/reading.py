@@ -1,5 +1,7 @@
 """Reads what a client asks, in each of the shapes that it may come in."""
 
+from typing import Any
+
 from engine.errors import ConfigError
 from serve_apps.gateway.asgi import Incoming
 from serve_apps.gateway.call import Call, Json
@@ -18,40 +20,39 @@ def chat_call(request: Incoming, said: Json) -> Call:
         raise ConfigError("`model` must be the name of a workflow")
     metadata = object_in(said, "metadata")
     conversation = str(metadata.get("conversation_id", ""))
-    return _call(request, name, messages_of(said), conversation)
+    return Call(name, messages_of(said), **_about(request, conversation))
 
 
-def native_call(request: Incoming, name: str, said: Json) -> Call:
+def native_call(request: Incoming, name: str, said: Json, *, run: str = "") -> Call:
     """A run of a workflow as a call: a text, named inputs, or messages.
+
+    `run` names it, where it may have been begun before.
 
     Raises:
         ConfigError: It can't be read.
     """
-    given, conversation = said.get("input"), str(said.get("conversation_id", ""))
+    given, messages = said.get("input"), []
     if isinstance(given, str):
-        return _call(request, name, [{"role": "user", "content": given}], conversation)
-    if isinstance(given, dict):
-        messages: list[Json] = [{"role": "user", "content": text_of(given)}]
-        return _call(request, name, messages, conversation, given)
-    return _call(request, name, messages_of(said), conversation)
-
-
-def _call(
-    request: Incoming,
-    name: str,
-    messages: list[Json],
-    conversation: str,
-    given: Json | None = None,
-) -> Call:
+        messages = [{"role": "user", "content": given}]
+    elif isinstance(given, dict):
+        messages = [{"role": "user", "content": text_of(given)}]
     return Call(
         workflow=name,
-        messages=messages,
-        given=given,
-        conversation=request.header("x-trimtab-conversation") or conversation,
-        forced=request.header("x-trimtab-variant"),
-        key=request.header("authorization").removeprefix("Bearer "),
-        context=_context(request) if b"traceparent" in request.headers else None,
+        messages=messages or messages_of(said),
+        given=given if isinstance(given, dict) else None,
+        id=run,
+        **_about(request, str(said.get("conversation_id", ""))),
     )
+
+
+def _about(request: Incoming, conversation: str) -> Any:
+    """What the headers say of a call."""
+    return {
+        "conversation": request.header("x-trimtab-conversation") or conversation,
+        "forced": request.header("x-trimtab-variant"),
+        "key": request.key,
+        "context": _context(request) if b"traceparent" in request.headers else None,
+    }
 
 
 def object_in(said: Json, name: str) -> Json:

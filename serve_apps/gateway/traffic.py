@@ -88,6 +88,14 @@ class Traffic:
         """Number of the snapshot in force; -1 before the first."""
         return self.snapshot.revision if self.snapshot else -1
 
+    @property
+    def names(self) -> list[str]:
+        """The workflows that are served, without the branches of one."""
+        served = self.snapshot.workflows if self.snapshot else {}
+        return sorted(
+            name for name in served if not any(is_branch(name, other) for other in served)
+        )
+
     def workflow(self, name: str) -> WorkflowSnapshot:
         """The named workflow's part of the snapshot.
 

@@ -71,6 +71,7 @@ async def ground(root, *, placement="slot", script=None, **settings):
         split = installed(root, workflow)
         secret = workspace_secret(root)
         answering = Answering(root, no_vectors, {}, "none", kept=4)
+        stack.push_async_callback(answering.close)
         listener = Listener(secret, answering.answer)
         address = await listener.open("127.0.0.1")
         stack.push_async_callback(listener.close, 5.0)
