@@ -16,7 +16,7 @@ FLUSH_S = 1.0
 SLICE = 32
 """Values handed on before requests may go on: some 0.1 ms."""
 MOST_VALUES = 64
-"""Values that a label may take in one process; the ones after them are counted as `other`."""
+"""Values that a metric's label may take in one process; others after them are one, `other`."""
 OTHER = "other"
 
 Labels = tuple[str, ...]
@@ -39,7 +39,7 @@ class Meters:
         self._sums: defaultdict[tuple[Metric, Labels], float] = defaultdict(float)
         self._values: defaultdict[tuple[Metric, Labels], list[float]] = defaultdict(list)
         self._gauges: dict[Metric, dict[Labels, float]] = {}
-        self._seen: defaultdict[str, set[str]] = defaultdict(set)
+        self._seen: defaultdict[tuple[Metric, str], set[str]] = defaultdict(set)
 
     def request(self, row: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> None:
         """Count a request by its trace row and its spans; what nobody measured counts nowhere."""
@@ -111,7 +111,7 @@ class Meters:
             if instrument is None:
                 instrument = self._instruments[metric] = self._instrument(metric)
             few = {
-                name: self._known(name, value)
+                name: self._known((metric, name), value)
                 for name, value in zip(metric.labels, labels, strict=True)
             }
             for start in range(0, len(values), SLICE):
@@ -134,8 +134,8 @@ class Meters:
             ),
         ]
 
-    def _known(self, name: str, value: str) -> str:
-        seen = self._seen[name]
+    def _known(self, label: tuple[Metric, str], value: str) -> str:
+        seen = self._seen[label]
         if value in seen:
             return value
         if len(seen) >= MOST_VALUES:

@@ -128,6 +128,15 @@ def test_a_label_takes_only_so_many_values(registry):
     )
 
 
+def test_one_metrics_many_values_take_no_place_from_another(registry):
+    for number in range(2 * MOST_VALUES):
+        registry.meters.count(table.REFUSED, f"no such workflow {number}", "starting")
+    registry.meters.request(row(), ())
+    registry.meters.flush()
+
+    assert registry.value(table.REQUESTS, **WHO, status="ok") == 1
+
+
 def test_a_gauge_is_told_again_each_time_until_it_is_taken_away(registry):
     registry.meters.gauges(table.EJECTED, {("docs-qa", "a"): 1.0, ("docs-qa", "b"): 1.0})
     registry.meters.flush()
