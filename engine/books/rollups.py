@@ -15,6 +15,8 @@ from engine.errors import StoreCorruptError
 from engine.evidence.rollup import added, rolled, with_spans
 from engine.evidence.rollup_parts import Rolled, index_of
 
+MOST = 100_000
+"""Traces rolled up at once, so that a long past holds up no shipping; the next call goes on."""
 SMALL = 50_000
 """A leaf with as many traces is joined with no others."""
 LEAST_SMALL = 32
@@ -63,7 +65,7 @@ class Rollups:
             return connection.execute("SELECT after, upto FROM leaves ORDER BY upto").fetchall()
 
     def fold(self, store: Store, *, upto: int) -> int:
-        """Roll up the traces to this batch that no leaf has yet; return how many.
+        """Roll up the oldest traces to this batch that no leaf has yet; return how many.
 
         What testers asked for by forcing a variant is left out. An exposure is committed before
         its trace, but may be shipped a step later: give the batch at which an earlier step ended.
@@ -83,6 +85,8 @@ class Rollups:
             self._passing("leaf kept")
             count += traces.height
             done = last
+            if count >= MOST:
+                break
         self._join()
         return count
 

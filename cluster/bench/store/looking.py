@@ -22,6 +22,10 @@ WINDOW_S = 3_600.0
 ROUNDS = 3
 GOALS = {"rollups": "< 1", "raw": "< 3"}
 
+_ASKED = (
+    *("trace_id", "at", "workflow", "variant", "segment"),
+    *("status", "duration_s", "cost_usd", "spans"),
+)
 _COLUMNS = ("workflow", "variant", "segment", "node", "at", "failed", "timed_out", "duration_s")
 _SPANS = pl.List(pl.Struct({"node": pl.String, "duration_s": pl.Float64, "status": pl.String}))
 _QUERY = " UNION ALL ".join(
@@ -76,7 +80,8 @@ def _unmeasured(row: Row) -> Row:
 
 def _folded(root: Path) -> None:
     with closing(Store(root)) as store, closing(Rollups(root)) as rollups:
-        rollups.fold(store, upto=store.position())
+        while rollups.fold(store, upto=store.position()):
+            pass
 
 
 def _from_rollups(root: Path) -> None:
@@ -87,7 +92,11 @@ def _from_rollups(root: Path) -> None:
 
 def _from_traces(root: Path) -> None:
     with closing(Store(root)) as store:
-        facts = Facts(store.read("exposure"), store.read("trace"), store.read("feedback"))
+        facts = Facts(
+            store.read("exposure", columns=("trace_id", "forced")),
+            store.read("trace", columns=_ASKED),
+            store.read("feedback"),
+        )
     observe(facts, now=NOW, window_s=WINDOW_S)
 
 
