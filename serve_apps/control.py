@@ -14,6 +14,7 @@ import ray
 from engine.books.compactor import Compactor
 from engine.books.ledger import Ledger
 from engine.books.merging import merge
+from engine.config.observability import Observability
 from engine.config.workflow import Workflow
 from engine.evidence.records import Kind
 from engine.experiment.fold import fold
@@ -23,6 +24,9 @@ from serve_apps.leases import Leases
 from serve_apps.names import CONTROL, INLINE, NAMESPACE
 from serve_apps.seating import Key, Seat, Seating, draining, unfit, wanted
 from serve_apps.snapshot import Snapshot, WorkflowSnapshot
+from serve_apps.telemetry import table
+from serve_apps.telemetry.decisions import DecisionMeters
+from serve_apps.telemetry.outside import Outside
 from serve_apps.ushers import ROLL_CALL_S, Ushers
 
 log = logging.getLogger("trimtab.control")
@@ -40,8 +44,17 @@ class Control:
     are taken again, leases begin anew and lapse unless somebody renews them.
     """
 
-    def __init__(self, root: str, slots: list[str], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        root: str,
+        slots: list[str],
+        observability: Observability | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._root = Path(root)
+        self._observability = observability or Observability()
+        self._outside: Outside | None = None
+        self._decided: DecisionMeters | None = None
         self._clock = clock
         self._ledger = Ledger(str(self._root / "ledger.db"))
         self._compactor: Compactor | None = None
@@ -59,7 +72,10 @@ class Control:
         """Begin reconciling; a second call changes nothing."""
         if not self._tasks:
             loop = asyncio.get_running_loop()
+            self._outside = Outside(self._root, "control", self._observability)
+            self._decided = DecisionMeters(self._outside.meters, self._clock())
             self._tasks = [
+                loop.create_task(self._outside.keep_telling()),
                 loop.create_task(self._forever(self._reconcile, TICK_S)),
                 loop.create_task(self._forever(self._compact, COMPACT_S)),
                 loop.create_task(self._forever(self._ushers.call_roll, ROLL_CALL_S)),
@@ -115,6 +131,10 @@ class Control:
             self._compactor = await asyncio.to_thread(Compactor, self._root)
         now = self._clock()
         await asyncio.to_thread(self._compactor.step, now)
+        if self._outside is not None and self._decided is not None:
+            backlog = await asyncio.to_thread(self._compactor.backlog)
+            self._outside.meters.gauge(table.SPOOL_BACKLOG, float(backlog))
+            self._decided.unseated(self._ushers.failed)
         if now - self._tidied_at > TIDY_S:
             self._tidied_at = now
             await asyncio.to_thread(self._tidy, self._compactor, now)
@@ -130,6 +150,8 @@ class Control:
         if news:
             self._state = fold(news, self._state)
             self._leases.grant(self._state, self._clock())
+            if self._decided is not None:
+                self._decided.saw(news, self._state)
         self._seat()
         await self._publish()
 
@@ -228,7 +250,7 @@ def _is_inline(workflow: WorkflowState) -> bool:
     return Workflow.model_validate(workflow.config).deploy.placement == "inline"
 
 
-def start_control(root: Path, slots: list[str]) -> Any:
+def start_control(root: Path, slots: list[str], observability: Observability) -> Any:
     """The control actor of this cluster, started if there is none; it outlives its starter."""
     actor = ray.remote(Control).options(
         name=CONTROL,
@@ -241,4 +263,4 @@ def start_control(root: Path, slots: list[str]) -> Any:
         max_concurrency=1_000,
         scheduling_strategy="DEFAULT",
     )
-    return actor.remote(str(root), slots)
+    return actor.remote(str(root), slots, observability)

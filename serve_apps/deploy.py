@@ -69,7 +69,7 @@ def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
             ),
         ]
     )
-    control = start_control(root, list(slots))
+    control = start_control(root, list(slots), workflow.observability)
     ray.get(control.start.remote())
     return Deployment(url=f"http://127.0.0.1:{port}", slots=slots)
 

@@ -1,7 +1,7 @@
 """Carries facts from the spools into the store, each exactly once."""
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -110,6 +110,21 @@ class Compactor:
     def sweep(self, at: float, *, grace_s: float = GRACE_S) -> int:
         """Delete old orphans and files replaced more than ``grace_s`` ago; return how many."""
         return self._sweep(at, orphan_s=ORPHAN_S, grace_s=grace_s)
+
+    def backlog(self) -> int:
+        """Rows in the spools that are not in the store yet; a spool that can't be read has none."""
+        count = 0
+        for spool in self.catalogue.spools():
+            path = self.root / spool.path
+            with (
+                suppress(StoreCorruptError),
+                closing(Database(path, ())) as database,
+                database.reading() as connection,
+            ):
+                for kind in KINDS:
+                    (rows,) = connection.execute(f"SELECT count(*) FROM {kind}").fetchone()
+                    count += rows
+        return count
 
     def close(self) -> None:
         """Let another compactor take over."""

@@ -49,6 +49,17 @@ def test_every_column_survives_the_way_into_the_store(tmp_path, compactor):
     spool.close()
 
 
+def test_what_is_not_shipped_yet_is_the_backlog(tmp_path, compactor):
+    spool = spool_in(tmp_path)
+    spool.write([("exposure", exposure("a")), ("trace", trace("b"))])
+
+    before = compactor.backlog()
+    compactor.step(1.0)
+
+    assert (before, compactor.backlog()) == (2, 0)
+    spool.close()
+
+
 def test_a_step_without_news_writes_nothing(tmp_path, compactor):
     spool = spool_in(tmp_path)
     spool.write([("exposure", exposure("a"))])
