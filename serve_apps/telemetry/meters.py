@@ -15,7 +15,7 @@ log = logging.getLogger("trimtab.telemetry")
 FLUSH_S = 1.0
 SLICE = 32
 """Values handed on before requests may go on: some 0.1 ms."""
-MOST_VALUES = 64
+MOST_VALUES = 128
 """Values that a metric's label may take in one process; others after them are one, `other`."""
 OTHER = "other"
 
@@ -136,7 +136,8 @@ class Meters:
 
     def _known(self, label: tuple[Metric, str], value: str) -> str:
         seen = self._seen[label]
-        if value in seen:
+        # A gauge's old series go by themselves; those of others stay as long as the process.
+        if value in seen or label[0].kind == "gauge":
             return value
         if len(seen) >= MOST_VALUES:
             return OTHER

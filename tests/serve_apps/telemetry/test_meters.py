@@ -128,6 +128,15 @@ def test_a_label_takes_only_so_many_values(registry):
     )
 
 
+def test_a_gauge_names_everything_that_it_holds_now(registry):
+    for number in range(2 * MOST_VALUES):
+        registry.meters.gauges(table.EJECTED, {("docs-qa", f"variant {number}"): 1.0})
+        registry.meters.flush()
+
+    last = f"variant {2 * MOST_VALUES - 1}"
+    assert registry.value(table.EJECTED, workflow="docs-qa", variant=last) == 1
+
+
 def test_one_metrics_many_values_take_no_place_from_another(registry):
     for number in range(2 * MOST_VALUES):
         registry.meters.count(table.REFUSED, f"no such workflow {number}", "starting")
