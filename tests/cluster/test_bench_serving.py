@@ -16,7 +16,7 @@ from cluster.bench.serving.ground import WORKFLOW
 from cluster.bench.serving.peers import rows as peer_rows
 from cluster.bench.serving.processes import OTHER, role_of
 from cluster.bench.serving.rounds import Rounds, Target, rounds
-from cluster.bench.serving.run import PARTS, parts
+from cluster.bench.serving.run import PARTS, measured, parts
 from cluster.bench.serving.splitting import LANE, SHARE, splitting
 from cluster.bench.serving.throughput import ratio
 from cluster.bench.serving.watching import since
@@ -26,6 +26,21 @@ from cluster.session import install
 from engine.config.experiment import load_workflow
 from engine.errors import ClusterError, ConfigError
 from engine.experiment.split import assign, epoch_of
+
+
+class Refusing:
+    """A setting that no part can be measured in."""
+
+    @property
+    def quick(self):
+        raise ClusterError("nothing is up")
+
+
+def test_a_part_that_breaks_off_is_a_miss_and_ends_no_other():
+    (row,) = measured("stored", Refusing())
+
+    assert row.passed is False
+    assert "nothing is up" in row.what
 
 
 def brought(requests_per_s=100.0, requests=100, errors=0):

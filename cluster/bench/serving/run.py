@@ -2,12 +2,16 @@
 
 import importlib
 import os
+import subprocess
 from collections.abc import Callable, Sequence
 
+import aiohttp
+
 from cluster.bench.rows import Row
-from cluster.bench.serving.ground import Setting, ground
+from cluster.bench.serving.ground import Ground, Setting, ground
+from cluster.bench.serving.rounds import unmeasured
 from engine.config.problem import did_you_mean
-from engine.errors import ConfigError
+from engine.errors import ConfigError, TrimtabError
 
 ALONE = ("start", "stored")
 """Parts that need no deployment, or one of their own."""
@@ -23,6 +27,8 @@ TOGETHER = (
 )
 PARTS = ALONE + TOGETHER
 """Modules of this package, each with a `measure` that gives its rows."""
+BROKEN = (TrimtabError, OSError, aiohttp.ClientError, subprocess.SubprocessError, ExceptionGroup)
+"""What a part may end with where a deployment doesn't do as it should."""
 
 
 def parts(only: Sequence[str]) -> list[str]:
@@ -45,10 +51,21 @@ def rows(only: Sequence[str], setting: Setting, told: Callable[[str], None]) -> 
     for name in chosen:
         if name in ALONE:
             told(name)
-            found += importlib.import_module(f"cluster.bench.serving.{name}").measure(setting)
+            found += measured(name, setting)
     if together := [name for name in chosen if name in TOGETHER]:
         with ground(setting) as shared:
             for name in together:
                 told(name)
-                found += importlib.import_module(f"cluster.bench.serving.{name}").measure(shared)
+                found += measured(name, shared)
     return found
+
+
+def measured(name: str, where: Setting | Ground) -> list[Row]:
+    """One part's rows; one that breaks off is a row that misses, and the others go on."""
+    module = importlib.import_module(f"cluster.bench.serving.{name}")
+    try:
+        made: list[Row] = module.measure(where)
+    except BROKEN as error:
+        row = unmeasured(name, f"{name} broke off", "", f"{type(error).__name__}: {error}")
+        return [row.model_copy(update={"passed": False})]
+    return made

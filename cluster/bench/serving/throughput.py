@@ -4,7 +4,7 @@ from cluster.bench.rows import Row, compared, judged
 from cluster.bench.serving.ground import Ground
 from cluster.bench.serving.rounds import Rounds, rounds, unmeasured
 
-CONNECTIONS = (1, 16, 64)
+CONNECTIONS, QUICK_CONNECTIONS = (1, 16, 64), (1, 16)
 JUDGED = 16
 SLOT, INLINE, RATE = ">= 0.85", ">= 3.0", ">= 500"
 
@@ -12,7 +12,7 @@ SLOT, INLINE, RATE = ">= 0.85", ">= 3.0", ">= 500"
 def measure(ground: Ground) -> list[Row]:
     """Both placements do all of their work: assign, record, ask the upstream, record, answer."""
     made = []
-    for connections in CONNECTIONS:
+    for connections in QUICK_CONNECTIONS if ground.setting.quick else CONNECTIONS:
         targets = [ground.direct(), ground.bare(), ground.of(ground.slot), ground.of(ground.inline)]
         found = rounds(
             targets,
@@ -25,6 +25,7 @@ def measure(ground: Ground) -> list[Row]:
             made += [
                 ratio("slot", found, SLOT),
                 ratio("inline", found, INLINE),
+                *costs("bare", found["bare"]),
                 *costs("slot", found["slot"]),
                 *costs("inline", found["inline"]),
             ]
