@@ -77,7 +77,7 @@ async def test_tasks_are_done_and_their_answers_kept(book, shop):
 async def test_no_more_are_worked_on_at_once_than_there_is_room_for(book, shop):
     submit(book, "aa", "bb", "cc", "dd")
     worker = TaskWorker(book, shop, SETTINGS)
-    await until(lambda: worker.ongoing == 2)
+    await until(lambda: shop.now == 2)
     assert states(book, "cc", "dd") == ["queued"] * 2
 
     shop.go.set()
