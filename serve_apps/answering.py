@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,6 +95,15 @@ class Answering:
         journal = self._shared.journal
         found = await asyncio.to_thread(journal.decide, question, decided, workflow=workflow)
         return await self._gone_on(found.run_id)
+
+    @property
+    def open_breakers(self) -> dict[tuple[str, ...], float]:
+        """Models that are not asked for now, by workflow; in every variant for itself."""
+        counts: dict[tuple[str, ...], float] = defaultdict(float)
+        for (workflow, variant), breakers in self._shared.breakers.items():
+            if (workflow, variant) in self._flows:
+                counts[workflow,] += list(breakers.states().values()).count("open")
+        return counts
 
     async def close(self) -> None:
         """Close every variant and its connections; nothing is answered any more."""

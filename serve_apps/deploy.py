@@ -48,7 +48,7 @@ def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
     places, api_key = endpoints(workflow, port)
     targets = [
         RunTarget(
-            target=slot_app(root, places, api_key, workflow.deploy.slot_cpus),
+            target=slot_app(root, places, api_key, workflow),
             name=slot,
             route_prefix=None,
             logging_config=logging,

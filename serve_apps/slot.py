@@ -8,9 +8,13 @@ import ray
 from ray import serve
 
 from engine.books.secret import workspace_secret
+from engine.config.observability import Observability
+from engine.config.workflow import Workflow
 from serve_apps.answering import Answering
 from serve_apps.channel.listener import Listener
 from serve_apps.embedding import Embedding
+from serve_apps.telemetry import table
+from serve_apps.telemetry.outside import Outside
 
 KEPT = 2
 DRAIN_S = 120.0
@@ -24,13 +28,24 @@ class Slot:
     no line is open.
     """
 
-    async def __init__(self, root: str, endpoints: dict[str, str], api_key: str) -> None:  # type: ignore[misc]
+    async def __init__(  # type: ignore[misc]
+        self,
+        root: str,
+        endpoints: dict[str, str],
+        api_key: str,
+        observability: Observability,
+    ) -> None:
         # Serve awaits a constructor, whatever the type checker says.
+        self._outside = Outside(Path(root), "slot", observability)
         self._answering = Answering(Path(root), Embedding(), endpoints, api_key, kept=KEPT)
         self._listener = Listener(workspace_secret(Path(root)), self._answering.answer)
         host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         self._address = await self._listener.open(host)
-        self._resuming = asyncio.get_running_loop().create_task(self._answering.resume())
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._answering.resume()),
+            loop.create_task(self._outside.keep_telling(self._tell)),
+        ]
 
     async def warm(self, workflow: str, variant: str) -> str:
         """Build this variant before it gets traffic; answers with the replica's address."""
@@ -58,13 +73,19 @@ class Slot:
         """
         return await self._answering.decide(workflow, question, said)
 
+    def _tell(self) -> None:
+        self._outside.meters.gauges(table.BREAKERS, self._answering.open_breakers)
+
     async def __del__(self) -> None:
         # Serve waits for the requests that it knows of, which these are not.
         await self._listener.close(DRAIN_S)
         await self._answering.close()
+        self._outside.close()
 
 
-def slot_app(root: Path, endpoints: dict[str, str], api_key: str, cpus: float) -> serve.Application:
+def slot_app(
+    root: Path, endpoints: dict[str, str], api_key: str, settings: Workflow
+) -> serve.Application:
     """A slot as a Serve application without a route; its replicas are scaled from outside.
 
     `endpoints` says where the names that a workflow may give instead of a URL lead to.
@@ -73,8 +94,8 @@ def slot_app(root: Path, endpoints: dict[str, str], api_key: str, cpus: float) -
         name="Slot",
         num_replicas=1,
         max_ongoing_requests=1_000,
-        ray_actor_options={"num_cpus": cpus},
+        ray_actor_options={"num_cpus": settings.deploy.slot_cpus},
         health_check_period_s=2.0,
         graceful_shutdown_timeout_s=DRAIN_S,
     )
-    return deployment(Slot).bind(str(root), endpoints, api_key)
+    return deployment(Slot).bind(str(root), endpoints, api_key, settings.observability)

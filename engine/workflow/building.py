@@ -64,6 +64,8 @@ class Shared:
     api_key: str
     client: AsyncOpenAI | None = None
     """Asked instead of the workflow's own endpoint."""
+    breakers: dict[tuple[str, str], Breakers] = field(default_factory=dict, init=False)
+    """Of the models, by workflow and variant."""
     _sessions: Sessions | None = field(default=None, init=False)
     _clients: dict[str, AsyncOpenAI] = field(default_factory=dict, init=False)
 
@@ -139,7 +141,8 @@ def asker_of(workflow: Workflow, shared: Shared, variant: str) -> Asker:
     settings, client = workflow.llm, client_of(workflow, shared)
     resilience = workflow.resilience
     last = LastAnswers() if resilience.fallback.cached else None
-    kept = Kept(Breakers(resilience.breaker), shared.prices, last or nothing_remembered)
+    breakers = shared.breakers[workflow.workflow, variant] = Breakers(resilience.breaker)
+    kept = Kept(breakers, shared.prices, last or nothing_remembered)
     asker: Asker = Client(client, settings, resilience, kept)
     if workflow.model_choice is not None:
         asker = RoutedAsker(asker, workflow.model_choice, settings.name)
