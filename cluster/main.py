@@ -65,11 +65,26 @@ COMMANDS = {
         "plan", "plan", "Tell how long an experiment takes on this traffic, before it begins."
     ),
     "doctor": Named("doctor", "doctor", "Check this machine and workspace, and say what to do."),
+    "monitoring": Named(
+        "monitoring",
+        "monitoring",
+        "Write dashboards, alert rules and the scrape configuration; "
+        "without a folder, list metrics.",
+    ),
+    "backup": Named("backup", "backup", "Copy the workspace's books beside it, while it works."),
+    "restore": Named(
+        "backup",
+        "restore",
+        "Put a backup in the workspace's place; the old workspace is only moved aside.",
+    ),
     "config": Named("config", "app", "Print the files' JSON Schemas, or check a file."),
     "bench": Named(
         "bench",
         "bench",
         "Measure, print rows with goals and peers, and exit with 1 when a goal is missed.",
+    ),
+    "chaos": Named(
+        "chaos", "app", "Break a deployment under load on purpose, and hold it to its promises."
     ),
 }
 

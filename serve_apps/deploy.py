@@ -20,6 +20,7 @@ from serve_apps.embedder import embedder_app
 from serve_apps.gateway.app import gateway_app
 from serve_apps.names import EMBEDDED, EMBEDDED_PREFIX, EMBEDDER, GATEWAY, slot_name
 from serve_apps.slot import slot_app
+from serve_apps.telemetry.logs import serve_logs
 
 READY_S = 90.0
 
@@ -42,7 +43,7 @@ def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
         ConfigError: The workflow asks for an endpoint that the environment does not name.
         ClusterError: A part did not become ready in time.
     """
-    logging = LoggingConfig(enable_access_log=False, log_level="WARNING")
+    logging = serve_logs(workflow.observability.logs)
     serve.start(http_options=HTTPOptions(host="127.0.0.1", port=port), logging_config=logging)
     slots = tuple(slot_name(number) for number in range(workflow.deploy.slots))
     places, api_key = endpoints(workflow, port)

@@ -19,6 +19,7 @@ from serve_apps.gateway.seen import Seen
 from serve_apps.gateway.traffic import Route, Traffic
 from serve_apps.outcome import unanswered
 from serve_apps.recorder import Recorder
+from serve_apps.telemetry.logs import about
 
 MOST_EVENTS = 4_096
 """That may wait for a client; one that reads slower than this is given up."""
@@ -135,7 +136,8 @@ class Desk:
                 opened = await self._opened(call)
                 if hear is not None:
                     hear("begun", opened.ids)
-                return await self._ended(opened, hear)
+                with about(opened.trace_id, opened.route.workflow, opened.route.served):
+                    return await self._ended(opened, hear)
         except TrimtabError as error:
             self._seen.refused(call.workflow, error)
             raise
