@@ -144,7 +144,9 @@ def test_any_text_is_read_or_refused_with_a_position(text):
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=8),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=40), inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=40), inner, max_size=3)
+        ),
         max_leaves=8,
     )
 )
