@@ -21,7 +21,7 @@ from cluster.chaos.plan import SETTLES_S, Planned, named
 from cluster.chaos.reader import read_readings
 from cluster.chaos.report import Report
 from cluster.chaos.scenario import NAME, roll_out, workflow
-from cluster.chaos.stage import Stage
+from cluster.chaos.stage import Done, Stage
 from cluster.head import default_profile
 from engine.errors import ClusterError
 
@@ -122,7 +122,10 @@ def _follow(stage: Stage, asked: Asked, tell: Callable[[str], None]) -> list[Lan
 
 def _done(stage: Stage, name: str) -> Landed:
     action, began_at = named(name), time.time()
-    done = action.act(stage)
+    try:
+        done = action.act(stage)
+    except Exception as error:  # noqa: BLE001 - the run goes on, and is red
+        done = Done("", wrong=f"the action itself failed: {error!r}")
     ended_at = time.time()
     return Landed(
         fault=action.fault,

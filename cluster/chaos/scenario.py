@@ -4,6 +4,7 @@ import contextlib
 import time
 from pathlib import Path
 
+from engine.config.experiment import Experiment
 from engine.config.workflow import Workflow
 from engine.experiment.entries import Decision, ExperimentStarted, WindowClosed, WindowOpened
 from engine.experiment.split import BUCKETS
@@ -45,6 +46,19 @@ def workflow() -> Workflow:
     )
 
 
+def experiment() -> Experiment:
+    """What the windows belong to; nobody searches it."""
+    return Experiment.model_validate(
+        {
+            "experiment": EXPERIMENT,
+            "workflow": "chaos.json",
+            "maturation_s": 1.0,
+            "min_cycle_s": 0.0,
+            "space": {"llm.temperature": {"type": "float", "low": 0.0, "high": 1.0}},
+        }
+    )
+
+
 def model_of(number: int) -> str:
     """What the candidate of the `number`th rollout asks for, so that it can fail alone."""
     return f"scripted-candidate-{number}"
@@ -62,7 +76,8 @@ def roll_out(root: Path, number: int) -> Variant:
     def start(state: State) -> Decision | None:
         if EXPERIMENT in state.experiments:
             return None
-        return ExperimentStarted(experiment=EXPERIMENT, workflow=NAME, config={}, seed=0)
+        config = experiment().model_dump(mode="json")
+        return ExperimentStarted(experiment=EXPERIMENT, workflow=NAME, config=config, seed=0)
 
     def close(state: State) -> Decision | None:
         opened = state.workflow(NAME).open_windows

@@ -1,3 +1,6 @@
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -99,6 +102,14 @@ def test_a_rollout_takes_the_place_of_the_one_before(lived):
     decisions.close()
     assert split.variants == {variant_of(workflow()).hash, candidate(2).hash}
     assert ledger_flaw(lived) == ""
+
+
+def test_a_person_can_look_at_a_run_with_the_usual_commands(lived):
+    command = [sys.executable, "-m", "cluster.main", "status", "-w", str(lived), "--json"]
+
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    assert [one["kind"] for one in told["workflows"][0]["windows"]] == ["trial"]
 
 
 def test_a_reader_tells_what_it_saw_and_what_it_could_not_read(lived):
