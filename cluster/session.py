@@ -12,6 +12,7 @@ import ray
 
 from cluster.head import Cluster, Profile, load, start_head, stop_head
 from cluster.indexing import build_indexes
+from engine.books.backup import check_books
 from engine.books.secret import workspace_secret
 from engine.config.workflow import Workflow
 from engine.errors import ClusterError, ConfigError
@@ -69,6 +70,7 @@ def bring_up(
         ClusterError: A part did not come up; what was started is ended again.
     """
     root.mkdir(parents=True, exist_ok=True)
+    check_books(root)
     workspace_secret(root)
     build_indexes(root, [workflow])
     cluster = start_head(root, profile=profile, port=port, dashboard=dashboard)

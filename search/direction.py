@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from engine.books.hindsight import problems_of
 from engine.config.experiment import Experiment, LoadedExperiment
 from engine.config.problem import did_you_mean
 from engine.errors import ConfigError
-from engine.evidence.observe import WORDS, Problem, ProblemKind, observe
-from search.books import FactsFollower
+from engine.evidence.observe import WORDS, Problem, ProblemKind
 
 NODES = {
     "router": ("router.*", "nodes.*"),
@@ -93,7 +93,7 @@ def _conditions(experiment: Experiment, kept: set[str]) -> set[str]:
 
 def hottest(root: Path, workflow: str, experiment: Experiment) -> Focus | None:
     """What the workflow's newest hour of traffic says to look at first."""
-    problems = observe(FactsFollower(root).follow(), now=time.time())
+    problems = problems_of(root, now=time.time())
     return focus_of(problems, workflow, experiment)
 
 

@@ -9,13 +9,17 @@ import typer
 from cluster.doctor.machine import machine_findings
 from cluster.doctor.workspace import workspace_findings
 from cluster.options import DEFAULT, Json, Workspace
-from cluster.output import show_json, show_table
+from cluster.output import say, show_json, show_table
+from engine.books.quarantine import quarantine_damaged
 
 
 def doctor(
     workspace: Workspace = DEFAULT,
     port: Annotated[int, typer.Option(help="The HTTP port that is meant to be used.")] = 8000,
     *,
+    move_damaged: Annotated[
+        bool, typer.Option("--move-damaged", help="Move files aside that can't be read.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check this machine and workspace, and say what to do.
@@ -25,6 +29,9 @@ def doctor(
     Example: trimtab doctor --workspace .trimtab
     """
     root = workspace.resolve()
+    if move_damaged:
+        for problem in quarantine_damaged(root):
+            say(f"moved aside: {problem.path}: {problem.why}")
     findings = [*machine_findings(root, port, os.environ), *workspace_findings(root)]
     if as_json:
         show_json([asdict(finding) for finding in findings])

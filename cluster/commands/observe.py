@@ -10,11 +10,10 @@ import typer
 from cluster.options import DEFAULT, Json, Workspace
 from cluster.output import show, show_json, show_table
 from cluster.workspace import existing
+from engine.books.hindsight import problems_of
 from engine.errors import ConfigError
-from engine.evidence.observe import WORDS, Problem
-from engine.evidence.observe import observe as problems_of
+from engine.evidence.observe import WORDS, Limits, Problem
 from engine.stats.interval import Interval
-from search.books import FactsFollower
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -33,15 +32,12 @@ def observe(
 
     Example: trimtab observe --window 15m --min-calls 20
     """
-    facts = FactsFollower(existing(workspace)).follow()
     window_s = seconds_of(window)
     problems = problems_of(
-        facts,
+        existing(workspace),
         now=time.time(),
         window_s=window_s,
-        min_calls=min_calls,
-        slow_mean_s=slow_mean_s,
-        error_share=error_share,
+        limits=Limits(min_calls, slow_mean_s, error_share),
     )
     if as_json:
         show_json({"window_s": window_s, "problems": [asdict(problem) for problem in problems]})

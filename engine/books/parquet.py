@@ -97,4 +97,4 @@ def _array(values: Sequence[object] | None, count: int, type_: pa.DataType) -> p
     return pa.array(values, type_)
 
 
-_CURE = "`trimtab doctor` can move it aside, the rest stays readable"
+_CURE = "`trimtab doctor --move-damaged` moves it aside, the rest stays readable"

@@ -98,7 +98,7 @@ class SqliteSessions:
         self._reading.close()
 
     async def _made(self, change: _Change) -> bool:
-        return await asyncio.wrap_future(self._group.submit(change))
+        return await self._group.hand(change)
 
     def _load(self, id: str) -> Session:
         with self._reading.reading() as connection:
