@@ -235,3 +235,15 @@ class Workflow(Frozen):
             if not self.durable and (isinstance(step, PersonStep) or step.on_error == "person"):
                 why = "a person may take days; write `durable: true` at the top of the file"
                 yield Problem(place, why, at_key=True)
+            if isinstance(step, ModelStep) and step.client_tools:
+                answers = (*where, "text") == ("nodes", *self.graph.output.split("."))
+                for why in self._against_client_tools(step, answers=answers):
+                    yield Problem((*place, "client_tools"), f"got true, but {why}")
+
+    def _against_client_tools(self, step: ModelStep, *, answers: bool) -> Iterator[str]:
+        if not answers:
+            yield "the graph's output isn't this step's text; write it at the step that answers"
+        if step.fields:
+            yield "a call of a tool holds no `fields`; take them out"
+        if self.durable:
+            yield "a durable request keeps its answer, not its calls; write `durable: false`"

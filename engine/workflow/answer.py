@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from engine.workflow.parts import NOTHING, Offer
 from engine.workflow.plan.journal import Question
-from engine.workflow.reply import Message, total
+from engine.workflow.reply import Message, ToolCall, total
 from engine.workflow.run import Emit, Run, unheard
 from engine.workflow.spans import Span, Timeline
 
@@ -28,6 +29,8 @@ class Asked:
     """Names the conversation whose state is kept; empty for none."""
     variant: str = ""
     """The variant that answers, for a request that goes on later."""
+    offer: Offer = NOTHING
+    """The client's own tools, which the answer may ask it to call."""
     emit: Emit = unheard
     spans: list[Span] = field(default_factory=list)
     """Written as they end, so a failed request leaves its own too."""
@@ -51,6 +54,8 @@ class Answer:
     """What was given up on the way, such as the usual model."""
     questions: tuple[Question, ...] = ()
     """What a person has to say before there is an answer."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What the client has to call before there is an answer."""
 
 
 def timeline_of(asked: Asked) -> Timeline:
@@ -83,6 +88,7 @@ def answered(
         output=output,
         degraded=tuple(run.degraded),
         questions=questions,
+        tool_calls=run.wanted,
     )
 
 

@@ -18,8 +18,8 @@ class Offer:
 
     tools: Sequence[Mapping[str, Any]] = ()
     """In the OpenAI tools protocol."""
-    choice: str = "auto"
-    """`auto`, `none` or `required`."""
+    choice: str | Mapping[str, Any] = "auto"
+    """`auto`, `none`, `required`, or the one function that has to be called."""
 
 
 NOTHING = Offer()

@@ -65,6 +65,8 @@ class QaFlow:
             StepError: The language model failed, and nothing could stand in for it.
         """
         asked_text(asked.messages)
+        if asked.offer.tools:
+            raise ConfigError("tools: this workflow brings its own; send the request without them")
         run = Run(asked.id, asked.deadline, timeline_of(asked), self._workflow.budget, asked.emit)
         run.emit("plan", {"nodes": PLAN})
         on_text = _piece(run) if run.is_heard else None

@@ -1,10 +1,9 @@
 """Keeps what was said in a conversation, so that a client need not send it again."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.workflow.answer import Answer, Asked, Flow
-from engine.workflow.reply import Message
+from engine.workflow.reply import turn_of
 from engine.workflow.sessions.session import Sessions, amended
 
 
@@ -30,14 +29,10 @@ class RememberingFlow:
             asked = replace(asked, messages=[*before, *asked.messages])
         answer = await self._flow.answer(asked)
         if not answer.questions:
-            said = _turn(asked.messages[-1], answer.text)
+            said = (asked.messages[-1], turn_of(answer.text, answer.tool_calls))
             await amended(self._sessions, id_, lambda session: session.said(said))
         return answer
 
     async def close(self) -> None:
         """Let go of what the flow opened; the sessions are shared."""
         await self._flow.close()
-
-
-def _turn(asked: Message, answer: str) -> Sequence[Message]:
-    return [asked, {"role": "assistant", "content": answer}]

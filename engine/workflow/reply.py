@@ -1,6 +1,6 @@
 """What a language model is told and what it says, in the words of the OpenAI protocol."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,15 +52,16 @@ def total(usages: Iterable[Usage]) -> Usage:
     )
 
 
-def wish(reply: Reply) -> Message:
-    """The model's turn as a message, its tool calls included."""
+def turn_of(text: str, tool_calls: Sequence[ToolCall] = ()) -> Message:
+    """A model's turn as a message, its tool calls included."""
     calls = [
         {
             "id": call.id,
             "type": "function",
             "function": {"name": call.name, "arguments": call.arguments},
         }
-        for call in reply.tool_calls
+        for call in tool_calls
     ]
-    message: Message = {"role": "assistant", "content": reply.text or None}
-    return message | {"tool_calls": calls} if calls else message
+    if not calls:
+        return {"role": "assistant", "content": text}
+    return {"role": "assistant", "content": text or None, "tool_calls": calls}

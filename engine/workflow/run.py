@@ -8,7 +8,7 @@ from typing import Any, Literal
 from engine.config.budget import Budget
 from engine.errors import DeadlineError
 from engine.workflow.failure import BudgetError
-from engine.workflow.reply import Usage
+from engine.workflow.reply import ToolCall, Usage
 from engine.workflow.spans import Timeline
 
 Level = Literal["full", "degraded"]
@@ -43,6 +43,8 @@ class Run:
     usages: list[Usage] = field(default_factory=list, init=False)
     degraded: list[str] = field(default_factory=list, init=False)
     """What was given up, in order: `faster_model`, `no_tools`, `cached`, `preset`."""
+    wanted: tuple[ToolCall, ...] = field(default=(), init=False)
+    """What the client is to call before there is an answer."""
 
     @property
     def is_heard(self) -> bool:

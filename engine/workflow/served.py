@@ -4,16 +4,21 @@ import json
 import time
 from typing import Any
 
+from engine.config.graph.steps import ModelStep
 from engine.config.workflow import Workflow
 from engine.errors import ConfigError
 from engine.workflow.answer import Answer, Asked, answered, timeline_of
 from engine.workflow.inputs import inputs_of
 from engine.workflow.plan.compiled import compiled
 from engine.workflow.plan.journal import Journal
-from engine.workflow.plan.place import Parts
+from engine.workflow.plan.place import Parts, Said
 from engine.workflow.plan.runner import Ended, Runner
+from engine.workflow.reply import Message
 from engine.workflow.run import Emit, Run, unheard
 from engine.workflow.toolset import Toolset
+
+SYSTEM = ("system", "developer")
+"""A workflow has its own instructions; a client's are left out."""
 
 
 class GraphFlow:
@@ -27,6 +32,9 @@ class GraphFlow:
         self._workflow = workflow
         self._graph = workflow.graph
         self._tools = tools
+        self._takes_tools = any(
+            isinstance(step, ModelStep) and step.client_tools for step in self._graph.nodes.values()
+        )
         self._runner = Runner(compiled(self._graph, parts), parts, journal)
 
     async def answer(self, asked: Asked) -> Answer:
@@ -36,8 +44,9 @@ class GraphFlow:
             ConfigError: The inputs are not the graph's.
             DeadlineError, StepError: The request failed; its effects were taken back.
         """
-        text = text_of(asked)
-        given = inputs_of(self._graph, text, asked.given)
+        question, said = said_around(asked)
+        self._check_tools(said)
+        given = inputs_of(self._graph, text_of(question), asked.given)
         emit = self._heard(asked.emit)
         run = Run(
             asked.id,
@@ -55,11 +64,17 @@ class GraphFlow:
             "conversation": asked.conversation,
             "began_at": time.time(),
         }
-        history = [message for message in asked.messages[:-1] if message["role"] != "system"]
-        ended = await self._runner.run(given, run, about=about, history=history)
+        ended = await self._runner.run(given, run, about=about, said=said)
         return answered(
             _said(ended), run, asked.spans, output=ended.output, questions=ended.questions
         )
+
+    def _check_tools(self, said: Said) -> None:
+        if (said.offer.tools or said.since) and not self._takes_tools:
+            raise ConfigError(
+                "tools: no step of this workflow hands on a client's tools; send the request "
+                "without them, or write `client_tools: true` at the model step that answers"
+            )
 
     def _heard(self, emit: Emit) -> Emit:
         """Tell the plan, and mark the pieces of the text that the request is answered with."""
@@ -79,9 +94,26 @@ class GraphFlow:
         await self._tools.close()
 
 
-def text_of(asked: Asked) -> str:
-    """The text of the last message; empty where inputs are given by name alone."""
-    content = asked.messages[-1].get("content") if asked.messages else ""
+def said_around(asked: Asked) -> tuple[Message, Said]:
+    """The user's last message, and what the client says before and after it.
+
+    Raises:
+        ConfigError: There are messages, but none is the user's.
+    """
+    messages = asked.messages
+    if not messages:
+        return {}, Said(offer=asked.offer)
+    users = [n for n, message in enumerate(messages) if message["role"] == "user"]
+    if not users:
+        raise ConfigError("messages: none of them is the user's; send the question, too")
+    at = users[-1]
+    before = [message for message in messages[:at] if message["role"] not in SYSTEM]
+    return messages[at], Said(before, messages[at + 1 :], asked.offer)
+
+
+def text_of(message: Message) -> str:
+    """The text of a message; empty where there is none, as inputs may be given by name alone."""
+    content = message.get("content")
     if isinstance(content, list):
         return " ".join(part.get("text", "") for part in content if isinstance(part, dict))
     return str(content or "")

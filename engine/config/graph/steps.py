@@ -85,6 +85,9 @@ class ModelStep(Step):
     """Put the conversation so far between the system message and this one."""
     fields: dict[Name, Kind] = Field({})
     """What the answer must hold when it is read as JSON; each becomes an output."""
+    client_tools: bool = False
+    """Offer the model the tools that a chat completion brings, and hand its calls on to the
+    client; only for the step whose text is the answer."""
     stream: bool = True
     """Hand the text on as it arrives, where a client listens."""
 

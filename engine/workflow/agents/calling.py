@@ -8,7 +8,7 @@ from engine.workflow.agents.result import Outcome, noted, said, working
 from engine.workflow.agents.turns import Calls, closed, iteration, numbered
 from engine.workflow.failure import LlmError
 from engine.workflow.parts import Asker, Offer, OnText, Tier, Toolbelt
-from engine.workflow.reply import Message, Reply, wish
+from engine.workflow.reply import Message, Reply, turn_of
 from engine.workflow.run import Run
 
 EMPTY: Message = {
@@ -54,7 +54,7 @@ class Calling:
             async with iteration(run, self._settings.iteration_timeout_s):
                 reply = await self._ask([*messages, *added], run, shut, on_text)
                 if reply.tool_calls and not shut:
-                    added.append(wish(reply))
+                    added.append(turn_of(reply.text, reply.tool_calls))
                     added += await calls.made(reply.tool_calls, run)
                     continue
             if reply.text.strip():

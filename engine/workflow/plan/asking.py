@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.config.graph.steps import AgentStep, ModelStep
 from engine.errors import ConfigError
-from engine.workflow.parts import OnText
+from engine.workflow.parts import NOTHING, OnText
 from engine.workflow.plan.acts import fields_of
 from engine.workflow.plan.execute import WaitingError
 from engine.workflow.plan.journal import Question
@@ -20,19 +20,25 @@ def model_act(name: str, step: ModelStep, parts: Parts) -> Act:
     """Ask a language model once."""
     asker = needed(parts.asker, "a language model")
     messages = _messages(step, parts.prompts)
+    hands_on = step.client_tools
     image = taken(step.image) if step.image is not None else None
 
     async def act(values: Values, place: Place) -> dict[str, Any]:
         asked = messages(values, place)
         if image is not None:
             asked[-1] = _with_image(asked[-1], str(image(values)))
+        if hands_on:
+            asked += place.said.since
         reply = await asker.ask(
             asked,
             place.run,
             node=shown(f"{place.path}{name}.model"),
+            offer=place.said.offer if hands_on else NOTHING,
             tier=step.tier,
             on_text=_heard(name, place) if step.stream and place.run.is_heard else None,
         )
+        if hands_on:
+            place.run.wanted = reply.tool_calls
         found = fields_of(reply.text, step.fields, "the language model")
         return {"text": reply.text, "model": reply.model} | found
 
@@ -82,7 +88,7 @@ def _messages(
     say = rendered(step.say)
 
     def made(values: Values, place: Place) -> list[Message]:
-        before = place.history if step.history else ()
+        before = place.said.before if step.history else ()
         return [*system, *before, {"role": "user", "content": say(values)}]
 
     return made

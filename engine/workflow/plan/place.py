@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from engine.config.graph.steps import AgentStep, IntentStep
 from engine.errors import ConfigError
-from engine.workflow.parts import Asker, OnText, Toolbelt
+from engine.workflow.parts import NOTHING, Asker, Offer, OnText, Toolbelt
 from engine.workflow.plan.journal import Decided, Journal, Undoing
 from engine.workflow.reply import Message
 from engine.workflow.run import Run
@@ -86,6 +86,21 @@ class Parts:
     """Python functions by the name that a `call` step gives, before any import is tried."""
 
 
+@dataclass(frozen=True)
+class Said:
+    """What the client says around its question."""
+
+    before: Sequence[Message] = ()
+    """The conversation until then."""
+    since: Sequence[Message] = ()
+    """The tools that the answering step wanted of the client, and what they gave."""
+    offer: Offer = NOTHING
+    """The client's own tools."""
+
+
+NOTHING_SAID = Said()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One request in one graph."""
@@ -100,8 +115,7 @@ class Place:
     """How often an effect began that was cut off, by path."""
     path: str = ""
     """Of the graph that it stands in: empty, or such as `each[3].`."""
-    history: Sequence[Message] = ()
-    """The conversation so far, without this request."""
+    said: Said = NOTHING_SAID
     owed: dict[str, Undoing] = field(default_factory=dict)
     """What has to be taken back should the request fail, by path in the order of the effects."""
 

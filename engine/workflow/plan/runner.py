@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,7 @@ from engine.workflow.plan.acts import known_by_key, tool_called
 from engine.workflow.plan.execute import Plan, WaitingError, brought_to_its_end
 from engine.workflow.plan.journal import Journal, Question, Status, Undoing
 from engine.workflow.plan.packing import sayable
-from engine.workflow.plan.place import Parts, Place
-from engine.workflow.reply import Message
+from engine.workflow.plan.place import NOTHING_SAID, Parts, Place, Said
 from engine.workflow.run import Run
 
 LOOK_S = 0.1
@@ -47,7 +46,7 @@ class Runner:
         run: Run,
         *,
         about: Mapping[str, Any] | None = None,
-        history: Sequence[Message] = (),
+        said: Said = NOTHING_SAID,
     ) -> Ended:
         """Bring a request to its end, or to where a person must decide.
 
@@ -59,8 +58,8 @@ class Runner:
             StepError, DeadlineError: It failed; what it had changed was taken back.
         """
         if self._journal is None:
-            return await self._brought(given, Place(run, history=history))
-        going = asyncio.create_task(self._kept(self._journal, given, run, about or {}, history))
+            return await self._brought(given, Place(run, said=said))
+        going = asyncio.create_task(self._kept(self._journal, given, run, about or {}, said))
         self._going.add(going)
         going.add_done_callback(self._going.discard)
         return await asyncio.shield(going)
@@ -71,7 +70,7 @@ class Runner:
         given: Mapping[str, Any],
         run: Run,
         about: Mapping[str, Any],
-        history: Sequence[Message],
+        said: Said,
     ) -> Ended:
         # Whoever holds the request may be another process, which sets no event here.
         while (kept := await journal.opened(run.id, about)) is None:  # noqa: ASYNC110
@@ -88,7 +87,7 @@ class Runner:
             kept.outputs,
             kept.decided,
             kept.begun,
-            history=history,
+            said=said,
             owed=dict(kept.owed),
         )
         try:
