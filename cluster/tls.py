@@ -22,6 +22,8 @@ from engine.errors import ClusterError, ConfigError
 START_S = 10.0
 STOP_S = 10.0
 RECORD = "front.json"
+LOADED = "Loading success"
+"""What HAProxy says once it has taken up its files."""
 
 CONFIGURATION = """\
 # Written by `trimtab up`; the next one writes it anew.
@@ -80,8 +82,11 @@ class Front(BaseModel):
         """Whether the process that was started is still there."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            mine = any(part.startswith(self.folder) for part in process.cmdline())
-            return mine and process.status() != psutil.STATUS_ZOMBIE
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            # A master begins itself anew at times, and has no command line for a moment.
+            told = process.cmdline()
+            return not told or any(part.startswith(self.folder) for part in told)
         return False
 
 
@@ -132,12 +137,24 @@ def renew_front(folder: Path) -> None:
     """Read the certificate and the key again; connections that are open are not cut.
 
     Raises:
-        ClusterError: None is up.
+        ConfigError: The new files can't be used; the old ones stay in force.
+        ClusterError: None is up, or it did not take them up in time.
     """
     front = load_front(folder)
     if front is None or not front.is_alive:
         raise ClusterError(f"{folder}: no TLS front is up; `trimtab up --tls-cert …` starts one")
-    os.kill(front.pid, signal.SIGUSR2)
+    _check_pair(str(folder / "server.pem"), str(folder / "server.pem.key"))
+    log = folder / "front.log"
+    before = log.read_text().count(LOADED)
+    give_up = time.monotonic() + START_S
+    while time.monotonic() < give_up:
+        # A master that has just begun does not hear it yet; to be told twice does no harm.
+        os.kill(front.pid, signal.SIGUSR2)
+        for _ in range(20):
+            if log.read_text().count(LOADED) > before:
+                return
+            time.sleep(0.02)
+    raise ClusterError(f"the TLS front did not take up its files; see {log}")
 
 
 def stop_front(folder: Path) -> bool:
@@ -188,15 +205,17 @@ def check_certificate(tls: Tls) -> None:
         path = getattr(tls, name)
         if path is not None and not os.access(path, os.R_OK):
             raise ConfigError(f"tls.{name}: {path} can't be read; write the path of a PEM file")
+    _check_pair(tls.cert, tls.key)
+
+
+def _check_pair(cert: str, key: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # An empty password, so that a locked key is refused and nobody is asked.
-        context.load_cert_chain(tls.cert, tls.key, password="")
-    except (ssl.SSLError, ValueError) as error:
-        why = f"tls: {tls.cert} and {tls.key} can't be used: {error}"
-        raise ConfigError(
-            f"{why}; write a certificate and its own key, without a password"
-        ) from error
+        context.load_cert_chain(cert, key, password="")
+    except (OSError, ValueError) as error:
+        why = f"tls: {cert} and {key} can't be used: {error}"
+        raise ConfigError(f"{why}; write a certificate and its own unlocked key") from error
 
 
 def _binary() -> str:
@@ -248,7 +267,7 @@ def _wait_for(tls: Tls, process: "subprocess.Popen[bytes]", folder: Path) -> Non
     while time.monotonic() < give_up:
         if process.poll() is not None:
             break
-        if _is_taken(tls):
+        if _is_taken(tls) and LOADED in (folder / "front.log").read_text():
             return
         time.sleep(0.02)
     stop_front(folder)

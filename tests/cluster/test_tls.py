@@ -10,6 +10,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import grpc
 import psutil
@@ -177,8 +178,7 @@ def test_plain_http_is_not_answered_on_the_encrypted_port(port):
 
 
 def test_grpc_is_answered_over_tls(port, pair):
-    with open(pair[0], "rb") as file:  # noqa: PTH123
-        trust = grpc.ssl_channel_credentials(file.read())
+    trust = grpc.ssl_channel_credentials(Path(pair[0]).read_bytes())
 
     with grpc.secure_channel(f"127.0.0.1:{port}", trust) as channel:
         said = channel.unary_unary("/t.Echo/Say")(b"hello", timeout=5.0)
@@ -272,6 +272,18 @@ def test_a_renewed_certificate_is_taken_up_without_cutting_anyone(tmp_path, plai
 
         assert answer.startswith(b"HTTP/1.1 200")
         assert front.is_alive
+
+
+def test_a_new_certificate_that_can_not_be_used_leaves_the_old_one(tmp_path, plain):
+    cert, key = certificate(tmp_path, "live")
+    trust = trusting((cert, key))
+
+    with fronted(tmp_path / "front", (cert, key), plain) as (port, _):
+        Path(key).write_text("no key")
+        with pytest.raises(ConfigError, match="can't be used"):
+            renew_front(tmp_path / "front")
+
+        assert got(port, trust)[0] == 200
 
 
 def test_only_clients_that_are_vouched_for_are_heard_where_that_is_set(tmp_path, pair, plain):
