@@ -16,6 +16,7 @@ from engine.workflow.answer import Asked, Flow
 from engine.workflow.building import Shared, flow_of
 from engine.workflow.embedding import Embed
 from engine.workflow.failure import StepError
+from engine.workflow.parts import NOTHING, Offer
 from engine.workflow.plan.journal import Decided
 from engine.workflow.plan.runner import UNDO_S
 from engine.workflow.run import Emit, unheard
@@ -68,6 +69,7 @@ class Answering:
 
     async def answer(self, request: Json, emit: Emit | None = None) -> Json:
         """Answer the last message of a conversation; failures come back as data."""
+        offer = request.get("offer")
         asked = Asked(
             id=request["id"],
             messages=request["messages"],
@@ -75,6 +77,7 @@ class Answering:
             given=request["given"],
             conversation=request["conversation"],
             variant=request["variant"],
+            offer=Offer(**offer) if offer else NOTHING,
             emit=emit or unheard,
         )
         return await self._answered(asked, request["workflow"])
@@ -136,6 +139,7 @@ class Answering:
             for name in ANSWERED:
                 outcome[name] = getattr(answer, name)
             outcome["questions"] = [vars(one) for one in answer.questions]
+            outcome["tool_calls"] = [vars(one) for one in answer.tool_calls]
         except DeadlineError as error:
             outcome |= {"status": "timeout", "error": "timeout", "message": str(error)}
         except StepError as error:

@@ -18,6 +18,7 @@ def unanswered(status: str = "ok", error: str = "", message: str = "") -> dict[s
         "cache_hit": False,
         "degraded": (),
         "questions": [],
+        "tool_calls": [],
         "spans": [],
         "work_s": 0.0,
     }

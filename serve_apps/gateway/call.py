@@ -17,7 +17,7 @@ class Call:
 
     workflow: str
     messages: Sequence[Json]
-    """The conversation; the last message is the user's."""
+    """The conversation; the last message is the user's, or what a tool of the client's gave."""
     given: Mapping[str, Any] | None = None
     """Named inputs, where the workflow takes some."""
     conversation: str = ""
@@ -28,8 +28,16 @@ class Call:
     """Who asks: the API key, as it was shown."""
     context: TraceContext | None = None
     """The caller's trace, of which this request is a part."""
+    offer: Json | None = None
+    """The client's own `tools`, and its `choice` among them."""
     id: str = ""
     """Names the run, so that one that was begun before is known again; empty for a new one."""
+
+    @property
+    def question(self) -> Json:
+        """What is asked: the user's last message, or the last one where none is the user's."""
+        users = (one for one in reversed(self.messages) if one["role"] == "user")
+        return next(users, self.messages[-1])
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Opened:
         self.call = call
         self.started, self.at = time.perf_counter(), time.time()
         self.id = f"{DICE.getrandbits(128):032x}"
-        self.segment = intent(words_of(call.messages[-1]))
+        self.segment = intent(words_of(call.question))
         self.route: Route = traffic.route(
             call.workflow,
             call.conversation,
@@ -167,6 +167,7 @@ class Desk:
             "id": opened.call.id or opened.id,
             "messages": opened.call.messages,
             "given": opened.call.given,
+            "offer": opened.call.offer,
         }
         try:
             return await self._dispatcher.answer(
@@ -185,7 +186,7 @@ class Desk:
         row = trace_row(opened.trace_id, route, opened.at, duration_s, overhead_s, outcome)
         row["segment"] = opened.segment
         if self._traffic.workflow(route.workflow).record_text:
-            row["question"] = self._seen.kept(words_of(call.messages[-1]))
+            row["question"] = self._seen.kept(words_of(call.question))
             row["answer"] = self._seen.kept(kept_text(outcome["text"]))
         await self._recorder.trace(row)
         self._seen.answered(row, outcome["spans"], call.context)

@@ -20,8 +20,6 @@ from serve_apps.gateway.call import Answered, Json
 from serve_apps.protection.refusal import RefusedError
 
 LONG_NUMBER = re.compile(rb"\d{19}")
-ROLES = ("system", "developer", "user", "assistant", "tool")
-PARTS = ("text", "image_url", "input_audio")
 DECISIONS = ("approve", "reject", "answer")
 
 ERROR_TYPES = {
@@ -141,35 +139,9 @@ def _number(text: str) -> float:
     return value
 
 
-def messages_of(body: Json) -> list[Json]:
-    """The conversation's messages.
-
-    Raises:
-        ConfigError: There are none, or one lacks its role or text.
-    """
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise ConfigError("`messages` must be a list of at least one message")
-    for number, message in enumerate(messages):
-        where = f"messages[{number}]"
-        if not isinstance(message, dict) or message.get("role") not in ROLES:
-            raise ConfigError(f"{where}: `role` must be one of {', '.join(ROLES)}")
-        if not _is_content(message.get("content")):
-            raise ConfigError(f"{where}: `content` must be text, or a list of parts")
-    if messages[-1]["role"] != "user":
-        raise ConfigError("the last message must be the user's")
-    return messages
-
-
-def _is_content(content: object) -> bool:
-    if isinstance(content, list):
-        return all(isinstance(one, dict) and one.get("type") in PARTS for one in content)
-    return isinstance(content, str)
-
-
 def words_of(message: Json) -> str:
     """What a message says in words."""
-    content = message["content"]
+    content = message.get("content") or ""
     if isinstance(content, str):
         return content
     return " ".join(str(one.get("text", "")) for one in content if one["type"] == "text")
@@ -227,10 +199,30 @@ def chat_completion(answered: Answered) -> Json:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": outcome["text"], "refusal": None},
+                "message": turn_of(outcome) | {"refusal": None},
                 "logprobs": None,
-                "finish_reason": "stop",
+                "finish_reason": finish_of(outcome),
             }
         ],
         "usage": usage_of(outcome),
     }
+
+
+def turn_of(outcome: Json) -> Json:
+    """The assistant's message: its text, and what the client has to call."""
+    turn = {"role": "assistant", "content": outcome["text"]}
+    calls = outcome["tool_calls"]
+    if not calls:
+        return turn
+    return turn | {"content": outcome["text"] or None, "tool_calls": [call_of(o) for o in calls]}
+
+
+def call_of(wanted: Json) -> Json:
+    """A call of a client's tool."""
+    function = {"name": wanted["name"], "arguments": wanted["arguments"]}
+    return {"id": wanted["id"], "type": "function", "function": function}
+
+
+def finish_of(outcome: Json) -> str:
+    """Why the assistant stopped."""
+    return "tool_calls" if outcome["tool_calls"] else "stop"

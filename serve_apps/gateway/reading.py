@@ -5,7 +5,9 @@ from typing import Any
 from engine.errors import ConfigError
 from serve_apps.gateway.asgi import Incoming
 from serve_apps.gateway.call import Call, Json
-from serve_apps.gateway.protocol import messages_of, text_of
+from serve_apps.gateway.messages import messages_of
+from serve_apps.gateway.offers import offer_of, refuse_others
+from serve_apps.gateway.protocol import text_of
 from serve_apps.telemetry.context import TRACEPARENT, TRACESTATE, TraceContext, incoming
 
 
@@ -18,9 +20,9 @@ def chat_call(request: Incoming, said: Json) -> Call:
     name = said.get("model")
     if not isinstance(name, str):
         raise ConfigError("`model` must be the name of a workflow")
-    metadata = object_in(said, "metadata")
-    conversation = str(metadata.get("conversation_id", ""))
-    return Call(name, messages_of(said), **_about(request, conversation))
+    refuse_others(said)
+    conversation = text_in(object_in(said, "metadata"), "conversation_id")
+    return Call(name, messages_of(said), offer=offer_of(said), **_about(request, conversation))
 
 
 def native_call(request: Incoming, name: str, said: Json, *, run: str = "") -> Call:
@@ -31,17 +33,22 @@ def native_call(request: Incoming, name: str, said: Json, *, run: str = "") -> C
     Raises:
         ConfigError: It can't be read.
     """
-    given, messages = said.get("input"), []
-    if isinstance(given, str):
-        messages = [{"role": "user", "content": given}]
-    elif isinstance(given, dict):
-        messages = [{"role": "user", "content": text_of(given)}]
+    given = said.get("input")
+    if given is None:
+        messages = messages_of(said)
+    elif "messages" in said:
+        raise ConfigError("write either `input` or `messages`; the input is the question itself")
+    elif isinstance(given, str | dict):
+        text = given if isinstance(given, str) else text_of(given)
+        messages = [{"role": "user", "content": text}]
+    else:
+        raise ConfigError("`input` must be text, or an object of named inputs")
     return Call(
         workflow=name,
-        messages=messages or messages_of(said),
+        messages=messages,
         given=given if isinstance(given, dict) else None,
         id=run,
-        **_about(request, str(said.get("conversation_id", ""))),
+        **_about(request, text_in(said, "conversation_id")),
     )
 
 
@@ -64,6 +71,18 @@ def object_in(said: Json, name: str) -> Json:
     found = said.get(name) or {}
     if not isinstance(found, dict):
         raise ConfigError(f"`{name}` must be an object")
+    return found
+
+
+def text_in(said: Json, name: str) -> str:
+    """A text within a request; empty where the client sent none.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    found = said.get(name) or ""
+    if not isinstance(found, str):
+        raise ConfigError(f"`{name}` must be text")
     return found
 
 

@@ -1,13 +1,15 @@
 """An answer as it comes about, in the shapes that clients listen for."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from serve_apps.gateway.call import Answered, Event, Json
 from serve_apps.gateway.protocol import (
+    call_of,
     error_body,
+    finish_of,
     json_bytes,
     native_body,
     status_of,
@@ -108,10 +110,20 @@ async def chat_chunks(
         return
     if rest:
         yield chunk({"content": rest})
-    yield chunk({}, "stop")
+    for part in _call_parts(answered.outcome["tool_calls"]):
+        yield chunk({"tool_calls": [part]})
+    yield chunk({}, finish_of(answered.outcome))
     if usage:
         yield _data(head | {"choices": [], "usage": usage_of(answered.outcome)})
     yield DONE
+
+
+def _call_parts(calls: list[Json]) -> Iterator[Json]:
+    """What the client has to call, as OpenAI tells it: who first, then with what."""
+    for index, wanted in enumerate(calls):
+        call = call_of(wanted)
+        yield call | {"index": index, "function": call["function"] | {"arguments": ""}}
+        yield {"index": index, "function": {"arguments": wanted["arguments"]}}
 
 
 async def native_events(events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:

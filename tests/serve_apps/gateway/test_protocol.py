@@ -10,14 +10,12 @@ from serve_apps.gateway.protocol import (
     chat_completion,
     error_reply,
     json_reply,
-    messages_of,
     parsed,
 )
 from serve_apps.outcome import unanswered
 
 calm = settings(deadline=None)
 
-QUESTION = {"role": "user", "content": "why?"}
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -93,47 +91,6 @@ def test_a_character_in_two_escapes_is_whole():
 def test_json_that_is_no_object_is_refused_by_its_kind(body, kind):
     with pytest.raises(ConfigError, match=kind):
         parsed(body)
-
-
-def test_messages_are_taken_as_they_are():
-    said = [{"role": "system", "content": ""}, QUESTION, {"role": "assistant", "content": "so"}]
-
-    assert messages_of({"messages": [*said, QUESTION]}) == [*said, QUESTION]
-
-
-@pytest.mark.parametrize("messages", [None, [], {}, "text", 3])
-def test_messages_are_a_list_of_at_least_one(messages):
-    with pytest.raises(ConfigError, match="at least one message"):
-        messages_of({"messages": messages})
-    with pytest.raises(ConfigError, match="at least one message"):
-        messages_of({})
-
-
-@pytest.mark.parametrize("message", [None, "text", 3, [], {}, {"content": "why?"}])
-@pytest.mark.parametrize("place", [0, 1])
-def test_a_message_without_a_role_is_named_by_its_place(message, place):
-    messages = [QUESTION, QUESTION]
-    messages[place] = message
-
-    with pytest.raises(ConfigError, match=rf"messages\[{place}\]: `role`"):
-        messages_of({"messages": messages})
-
-
-@pytest.mark.parametrize("role", ["function", "User", "", None, 3, True, [], {}, ["user"]])
-def test_a_role_is_one_of_the_protocols(role):
-    with pytest.raises(ConfigError, match=r"messages\[0\]: `role`"):
-        messages_of({"messages": [{"role": role, "content": "why?"}]})
-
-
-@pytest.mark.parametrize("content", [None, 3, {}, ["why?"], [{"type": "video"}]])
-def test_content_is_text_or_parts(content):
-    with pytest.raises(ConfigError, match=r"messages\[0\]: `content`"):
-        messages_of({"messages": [{"role": "user", "content": content}]})
-
-
-def test_the_last_word_is_the_users():
-    with pytest.raises(ConfigError, match="the user's"):
-        messages_of({"messages": [QUESTION, {"role": "assistant", "content": "so"}]})
 
 
 @pytest.mark.parametrize(
