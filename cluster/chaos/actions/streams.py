@@ -22,6 +22,7 @@ PIECES = Answer(words_per_chunk=1, chunk_delay_s=0.15)
 TOLD = 3
 """Pieces that a client has heard when the stream is cut."""
 TIMEOUT_S = 10.0
+AT_ONCE = "all pieces came at once: the answer was not streamed"
 
 
 def replica_dies(stage: Stage) -> Done:
@@ -31,11 +32,12 @@ def replica_dies(stage: Stage) -> Done:
         return Done("", wrong=f"no replica seats {stage.candidate}")
     before, over_at = stage.pids("slot"), 0.0
     stage.play(Rule(match=Match(says=SLOWLY), outcome=PIECES))
-    told, wrong = 0, "a stream without its end looked whole to its client"
+    told, wrong, began = 0, "a stream without its end looked whole to its client", time.monotonic()
     try:
         with _streamed(stage) as stream:
             for told, _ in enumerate(stream, start=1):
                 if told == TOLD:
+                    wrong = wrong if time.monotonic() - began > PIECES.chunk_delay_s else AT_ONCE
                     over_at = time.time()
                     replica.send_signal(signal.SIGKILL)
     except openai.APIError as error:
@@ -57,16 +59,18 @@ def replica_dies(stage: Stage) -> Done:
 def client_leaves(stage: Stage) -> Done:
     """A client hangs up in the middle of its answer; the model's connection must be let go."""
     stage.play(Rule(match=Match(says=SLOWLY), outcome=PIECES), rates={})
+    began = time.monotonic()
     with _streamed(stage) as stream:
         for told, _ in enumerate(stream, start=1):
             if told == TOLD:
                 break
+    streamed = time.monotonic() - began > PIECES.chunk_delay_s
     give_up = time.monotonic() + GONE_S
     while not (left := stage.model.served()["left"]) and time.monotonic() < give_up:
         time.sleep(0.1)
     stage.play()
-    wrong = "" if left else f"the model was still listened to {GONE_S:g} s later"
-    return Done(f"a client left after {TOLD} pieces", wrong=wrong)
+    still = "" if left else f"the model was still listened to {GONE_S:g} s later"
+    return Done(f"a client left after {TOLD} pieces", wrong=still if streamed else AT_ONCE)
 
 
 @contextlib.contextmanager
