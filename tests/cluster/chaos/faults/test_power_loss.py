@@ -12,7 +12,7 @@ from engine.books.merging import merge
 from engine.books.points import POINTS
 from engine.books.sqlite import Database
 from tests.engine.books.examples import ids, ship
-from tests.engine.books.facts import exposure, score, spool_in
+from tests.engine.books.facts import exposure, score, spool_in, trace
 
 FULL = 2
 """What SQLite calls `synchronous=FULL`."""
@@ -67,10 +67,12 @@ def live(root, acknowledge, passing):
     acknowledge("key")
     for writer in ("a", "b"):
         spool = spool_in(root, writer, passing=passing)
-        spool.write([("exposure", exposure(writer))])
+        spool.write([("exposure", exposure(writer)), ("trace", trace(writer))])
         acknowledge(writer)
         spool.close()
     compactor = Compactor(root, passing=passing)
+    compactor.step(2.0)
+    # roll-ups follow a step behind
     compactor.step(2.0)
     merge(compactor, "exposure", 3.0, least_files=2)
     compactor.step(4.0)
@@ -97,6 +99,7 @@ def test_what_is_listed_survives_a_loss_of_power_at_any_point(tmp_path, monkeypa
         stored = ids(target) + ids(target, "feedback")
         assert len(stored) == len(set(stored))
         assert told <= set(stored)
+        assert sorted(ids(target, "trace")) == sorted(ids(target))
 
 
 def test_the_disk_of_these_tests_forgets_what_was_not_synced(tmp_path, monkeypatch):
