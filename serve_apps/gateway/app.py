@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from pathlib import Path
 
 import ray
@@ -14,28 +13,17 @@ from engine.config.workflow import Workflow
 from serve_apps.answering import Answering
 from serve_apps.channel.lines import Lines
 from serve_apps.embedding import Embedding
-from serve_apps.gateway import feedback
-from serve_apps.gateway.asgi import Incoming
 from serve_apps.gateway.desk import Desk
 from serve_apps.gateway.dispatch import Dispatcher
 from serve_apps.gateway.door import BackDoor
-from serve_apps.gateway.front import Front, Route
+from serve_apps.gateway.feedback import FeedbackDesk
+from serve_apps.gateway.front import Front
 from serve_apps.gateway.guard import Guard
-from serve_apps.gateway.protocol import (
-    Reply,
-    decision_of,
-    failed,
-    json_reply,
-    native_body,
-    parsed,
-    status_of,
-)
 from serve_apps.gateway.seen import Seen
+from serve_apps.gateway.services import Services
 from serve_apps.gateway.tasking import Tasking
 from serve_apps.gateway.traffic import Traffic
 from serve_apps.grpc.service import AgentServiceMethods
-from serve_apps.models.listing import Listed, model_body, models_body
-from serve_apps.models.openai_embeddings import embeddings_body
 from serve_apps.names import CONTROL, NAMESPACE
 from serve_apps.recorder import Recorder
 
@@ -59,7 +47,6 @@ class Gateway(AgentServiceMethods):
         api_key: str,
         settings: Workflow,
     ) -> None:
-        self._began_at = time.time()
         self._secret = workspace_secret(Path(root))
         self._seen = Seen(Path(root), settings.observability)
         self._guard = Guard(self._secret)
@@ -82,8 +69,14 @@ class Gateway(AgentServiceMethods):
         self._tasks = [loop.create_task(self._watch()), loop.create_task(telling)]
 
         self._tasking = Tasking(Path(root), self._secret, self.desk, self._traffic)
+        services = Services(
+            self._traffic,
+            self._dispatcher,
+            FeedbackDesk(self._recorder, self._secret, self._seen.fed_back),
+            self._embedding,
+        )
         self._front = Front(
-            self.desk, [*self._routes(), *self._tasking.routes], settings.protection.clients
+            self.desk, [*services.routes, *self._tasking.routes], settings.protection.clients
         )
         self.door = BackDoor(self._front, self.desk)
 
@@ -95,59 +88,6 @@ class Gateway(AgentServiceMethods):
         """Build a variant that this gateway answers for by itself."""
         await self._inline.warm(workflow, variant)
         return "ready"
-
-    def _routes(self) -> list[Route]:
-        return [
-            ("GET", "/healthz", self._health),
-            ("POST", "/v1/feedback", self._feedback),
-            ("GET", "/v1/models", self._models),
-            ("GET", "/v1/models/{}", self._model),
-            ("POST", "/v1/embeddings", self._embeddings),
-            ("GET", "/v1/workflows/{}/questions", self._questions),
-            ("POST", "/v1/workflows/{}/questions/{}", self._decide),
-        ]
-
-    async def _health(self, _: Incoming) -> Reply:
-        if self._traffic.snapshot is None:
-            body = {"status": "starting", "reason": "no snapshot yet"}
-            return json_reply(body, 503, {"retry-after": "1"})
-        return json_reply({"status": "ok", "revision": self._traffic.revision})
-
-    async def _feedback(self, request: Incoming) -> Reply:
-        desk = feedback.FeedbackDesk(self._recorder, self._secret, self._seen.fed_back)
-        return await desk.taken(parsed(request.body))
-
-    async def _models(self, _: Incoming) -> Reply:
-        return json_reply(models_body(await self._listed()))
-
-    async def _model(self, request: Incoming) -> Reply:
-        return json_reply(model_body(request.params[0], await self._listed()))
-
-    async def _embeddings(self, request: Incoming) -> Reply:
-        said = parsed(request.body)
-        return json_reply(await embeddings_body(said, self._embedding.embed))
-
-    async def _listed(self) -> list[Listed]:
-        """Workflows and embedding models: whatever the `model` of a request may name."""
-        await self._traffic.has_begun()
-        names = [*self._traffic.names, *await self._embedding.names()]
-        return [Listed(name, int(self._began_at)) for name in names]
-
-    async def _questions(self, request: Incoming) -> Reply:
-        (name,) = request.params
-        await self._traffic.has_begun()
-        slot = self._traffic.baseline_slot(name)
-        return json_reply({"questions": await self._dispatcher.questions(slot, name)})
-
-    async def _decide(self, request: Incoming) -> Reply:
-        name, question = request.params
-        said = decision_of(parsed(request.body))
-        await self._traffic.has_begun()
-        slot = self._traffic.baseline_slot(name)
-        outcome = await self._dispatcher.decide(slot, name, question, said)
-        if outcome["status"] != "ok":
-            return failed(outcome)
-        return json_reply(native_body(outcome), status_of(outcome))
 
     async def _watch(self) -> None:
         """Follow the control actor; while it is away the last snapshot stays in force."""

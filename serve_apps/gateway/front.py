@@ -47,9 +47,10 @@ class Front:
             ("POST", "/v1/chat/completions", self._chat),
             ("POST", "/v1/workflows/{}/run", self._native),
         ]
+        self.routes = (*mine, *routes)
         self._exact: dict[tuple[str, str], Handler] = {}
         self._patterns: list[tuple[str, re.Pattern[str], Handler]] = []
-        for method, path, handler in [*mine, *routes]:
+        for method, path, handler in self.routes:
             if "{}" in path:
                 pattern = re.compile(re.escape(path).replace(r"\{\}", "([^/]+)"))
                 self._patterns.append((method, pattern, handler))
@@ -61,7 +62,7 @@ class Front:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await converse(self._desk, scope, receive, send)
+            await converse(self._desk, self._clients, scope, receive, send)
         else:
             await _lifespan(receive, send)
 

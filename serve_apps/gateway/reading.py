@@ -1,5 +1,6 @@
 """Reads what a client asks, in each of the shapes that it may come in."""
 
+import re
 from typing import Any
 
 from engine.errors import ConfigError
@@ -9,6 +10,9 @@ from serve_apps.gateway.messages import messages_of
 from serve_apps.gateway.offers import offer_of, refuse_others
 from serve_apps.gateway.protocol import text_of
 from serve_apps.telemetry.context import TRACEPARENT, TRACESTATE, TraceContext, incoming
+
+CONVERSATION = re.compile(r"[ -~]*")
+LONGEST_ID = 512
 
 
 def chat_call(request: Incoming, said: Json) -> Call:
@@ -53,9 +57,17 @@ def native_call(request: Incoming, name: str, said: Json, *, run: str = "") -> C
 
 
 def _about(request: Incoming, conversation: str) -> Any:
-    """What the headers say of a call."""
+    """What the headers say of a call.
+
+    Raises:
+        ConfigError: The conversation's id can't be sent back.
+    """
+    said = request.header("x-trimtab-conversation") or conversation
+    # It comes back in a header, which holds neither every character nor any length.
+    if len(said) > LONGEST_ID or not CONVERSATION.fullmatch(said):
+        raise ConfigError(f"a conversation's id is at most {LONGEST_ID} plain ASCII characters")
     return {
-        "conversation": request.header("x-trimtab-conversation") or conversation,
+        "conversation": said,
         "forced": request.header("x-trimtab-variant"),
         "key": request.key,
         "context": _context(request) if b"traceparent" in request.headers else None,

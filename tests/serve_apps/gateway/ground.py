@@ -5,12 +5,14 @@ import contextlib
 import socket
 import time
 
+import numpy as np
 import uvicorn
 
 from engine.books.compactor import Compactor
 from engine.books.secret import workspace_secret
 from engine.books.store import Store
 from engine.config.workflow import Workflow
+from engine.errors import NotFoundError
 from engine.experiment.entries import Installed
 from engine.experiment.variant import variant_of
 from engine.testing.faults.launch import fault_model
@@ -20,9 +22,12 @@ from serve_apps.channel.lines import Lines
 from serve_apps.channel.listener import Listener
 from serve_apps.gateway.desk import Desk
 from serve_apps.gateway.dispatch import Dispatcher
+from serve_apps.gateway.feedback import FeedbackDesk
 from serve_apps.gateway.front import Front
 from serve_apps.gateway.guard import Guard
 from serve_apps.gateway.seen import Seen
+from serve_apps.gateway.services import Services
+from serve_apps.gateway.tasking import Tasking
 from serve_apps.gateway.traffic import Traffic
 from serve_apps.names import INLINE
 from serve_apps.recorder import Recorder
@@ -43,10 +48,24 @@ async def no_vectors(texts):
     raise AssertionError("this workflow embeds nothing")
 
 
+class Lengths:
+    """Embedding models: one knows nothing of a text but how long it is."""
+
+    async def embed(self, model, texts):
+        if model != "lengths":
+            raise NotFoundError(f"there is no model {model!r}; known: lengths")
+        rows = [[len(text), len(text.split()), 0.0, 1.0] for text in texts]
+        return np.asarray(rows, np.float32), sum(len(text.split()) for text in texts)
+
+    async def names(self):
+        return ["lengths"]
+
+
 class Ground:
     """Where the gateway is, and the parts that a test may look into."""
 
-    def __init__(self, root, url, model, desk, recorder, listener):
+    def __init__(self, root, url, model, desk, front, recorder, listener):
+        self.front = front
         self.root = root
         self.url = url
         self.model = model
@@ -89,9 +108,15 @@ async def ground(root, *, placement="slot", script=None, **settings):
         registry = Registry()
         seen = Seen(root, workflow.observability, registry.instrument)
         stack.callback(seen.close)
-        desk = Desk(secret, traffic, guard, recorder, Dispatcher([], lines, answering), seen)
-        url = await stack.enter_async_context(listening(Front(desk, [])))
-        yield Ground(root, url, model, desk, recorder, listener)
+        dispatcher = Dispatcher([], lines, answering)
+        desk = Desk(secret, traffic, guard, recorder, dispatcher, seen)
+        tasking = Tasking(root, secret, desk, traffic)
+        stack.push_async_callback(tasking.close)
+        feedback = FeedbackDesk(recorder, secret, seen.fed_back)
+        services = Services(traffic, dispatcher, feedback, Lengths())
+        front = Front(desk, [*services.routes, *tasking.routes])
+        url = await stack.enter_async_context(listening(front))
+        yield Ground(root, url, model, desk, front, recorder, listener)
         await desk.close()
 
 
