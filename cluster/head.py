@@ -14,7 +14,9 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from engine.config.protection import Clients
 from engine.errors import ClusterError
+from serve_apps.protection.proxy import proxy_variables
 
 Profile = Literal["fast", "plain"]
 START_S = 60.0
@@ -32,6 +34,8 @@ class Cluster(BaseModel):
     pid: int
     profile: Profile
     dashboard: str | None = None
+    tls_url: str | None = None
+    """Where the TLS front listens, if there is one."""
 
     @property
     def is_alive(self) -> bool:
@@ -48,9 +52,11 @@ def default_profile() -> Profile:
     return "plain"
 
 
-def environment(profile: Profile, root: Path, ports: "list[int]") -> dict[str, str]:
+def environment(
+    profile: Profile, root: Path, ports: "list[int]", clients: Clients
+) -> dict[str, str]:
     """What the cluster's processes need in their environment; drivers must not have it."""
-    short = _short(root)
+    short = short_folder(root)
     variables = {
         "RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE", "disabled"),
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -73,11 +79,16 @@ def environment(profile: Profile, root: Path, ports: "list[int]") -> dict[str, s
             "RAY_SERVE_HAPROXY_STATS_PORT": str(ports[1]),
             "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{short}/haproxy/haproxy.cfg",
             "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{short}/haproxy/admin.sock",
+            # As Serve has it, nobody would be served for half a minute after its proxy died.
+            "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+            **proxy_variables(clients),
         }
     return variables
 
 
-def start_head(root: Path, *, profile: Profile, port: int, dashboard: bool) -> Cluster:
+def start_head(
+    root: Path, *, profile: Profile, port: int, dashboard: bool, clients: Clients
+) -> Cluster:
     """Start a Ray head for this workspace and record it.
 
     Raises:
@@ -90,8 +101,8 @@ def start_head(root: Path, *, profile: Profile, port: int, dashboard: bool) -> C
     if _is_taken(port):
         raise ClusterError(f"port {port} is taken; choose another with --port")
     ports = free_ports(9)
-    variables = os.environ | environment(profile, root, ports)
-    Path(_short(root), "haproxy").mkdir(parents=True, exist_ok=True)
+    variables = os.environ | environment(profile, root, ports, clients)
+    Path(short_folder(root), "haproxy").mkdir(parents=True, exist_ok=True)
     command = [
         str(Path(sys.executable).with_name("ray")),
         *("start", "--head", "--block", "--disable-usage-stats"),
@@ -104,7 +115,7 @@ def start_head(root: Path, *, profile: Profile, port: int, dashboard: bool) -> C
         f"--metrics-export-port={ports[8]}",
         f"--include-dashboard={str(dashboard).lower()}",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
-        f"--temp-dir={_short(root)}/ray",
+        f"--temp-dir={short_folder(root)}/ray",
         "--node-ip-address=127.0.0.1",
     ]
     log = (root / "head.log").open("wb")
@@ -120,8 +131,13 @@ def start_head(root: Path, *, profile: Profile, port: int, dashboard: bool) -> C
         profile=profile,
         dashboard=f"http://127.0.0.1:{ports[4]}" if dashboard else None,
     )
-    (root / "cluster.json").write_text(cluster.model_dump_json(indent=2))
+    record(root, cluster)
     return cluster
+
+
+def record(root: Path, cluster: Cluster) -> None:
+    """Remember where the workspace's cluster is."""
+    (root / "cluster.json").write_text(cluster.model_dump_json(indent=2))
 
 
 def load(root: Path) -> Cluster | None:
@@ -138,12 +154,13 @@ def stop_head(root: Path) -> bool:
     if cluster is None:
         return False
     (root / "cluster.json").unlink()
-    if not cluster.is_alive:
-        return False
-    family, folder = processes_of(cluster), _folder_of(cluster.pid)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(cluster.pid, signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=STOP_S)
+    was_up, folder = cluster.is_alive, short_folder(root)
+    # A head that was killed leaves others behind.
+    family = processes_of(cluster) if was_up else _naming(folder)
+    if was_up:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(cluster.pid, signal.SIGTERM)
+    _, alive = psutil.wait_procs(family, timeout=STOP_S if was_up else 0.0)
     # A dying cluster may still start a proxy that nobody owns any more: look until none is left.
     alive += _naming(folder)
     while alive:
@@ -152,7 +169,7 @@ def stop_head(root: Path) -> bool:
                 process.kill()
         psutil.wait_procs(alive, timeout=STOP_S)
         alive = _naming(folder)
-    return True
+    return was_up
 
 
 def processes_of(cluster: Cluster) -> list[psutil.Process]:
@@ -191,7 +208,7 @@ def _naming(folder: str) -> list[psutil.Process]:
     return found
 
 
-def _short(root: Path) -> str:
+def short_folder(root: Path) -> str:
     """A short folder for sockets, whose paths may hold 107 bytes at most."""
     return f"/tmp/trimtab-{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]}"
 

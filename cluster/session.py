@@ -10,10 +10,12 @@ from typing import Any
 
 import ray
 
-from cluster.head import Cluster, Profile, load, start_head, stop_head
+from cluster.head import Cluster, Profile, load, record, short_folder, start_head, stop_head
 from cluster.indexing import build_indexes
+from cluster.tls import check_certificate, start_front, stop_front
 from engine.books.backup import check_books
 from engine.books.secret import workspace_secret
+from engine.config.tls import Tls
 from engine.config.workflow import Workflow
 from engine.errors import ClusterError, ConfigError
 from engine.experiment.entries import Decision, Installed
@@ -60,7 +62,13 @@ def connect(root: Path) -> Cluster:
 
 
 def bring_up(
-    root: Path, workflow: Workflow, *, profile: Profile, port: int, dashboard: bool
+    root: Path,
+    workflow: Workflow,
+    *,
+    profile: Profile,
+    port: int,
+    dashboard: bool,
+    tls: Tls | None = None,
 ) -> Cluster:
     """Start Ray and every part of the serving side, install the workflow, wait until it answers.
 
@@ -73,13 +81,20 @@ def bring_up(
     check_books(root)
     workspace_secret(root)
     build_indexes(root, [workflow])
-    cluster = start_head(root, profile=profile, port=port, dashboard=dashboard)
+    if tls is not None:
+        check_certificate(tls)
+    clients = workflow.protection.clients
+    cluster = start_head(root, profile=profile, port=port, dashboard=dashboard, clients=clients)
     try:
         connect(root)
         seq = install(root, workflow)
         deploy(root, workflow, port=port)
         ray.get(start_selector(root).start.remote())
         wait_until_seated(control(), workflow.workflow, seq)
+        if tls is not None:
+            front = start_front(_front_folder(root), tls, http_port=port)
+            cluster = cluster.model_copy(update={"tls_url": front.url})
+            record(root, cluster)
     except BaseException:
         take_down(root)
         raise
@@ -90,6 +105,7 @@ def take_down(root: Path) -> bool:
     """Leave the cluster and end it; False when none was up."""
     if ray.is_initialized():
         ray.shutdown()
+    stop_front(_front_folder(root))
     return stop_head(root)
 
 
@@ -136,6 +152,11 @@ def deployed(root: Path, workflow: Workflow, *, profile: Profile, port: int) -> 
         yield cluster
     finally:
         take_down(root)
+
+
+def _front_folder(root: Path) -> Path:
+    # Under the folder whose name ends whatever was left behind.
+    return Path(short_folder(root), "tls")
 
 
 def _require(cluster: Cluster | None, root: Path) -> Cluster:

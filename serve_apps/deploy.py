@@ -47,7 +47,15 @@ def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
     serve.start(http_options=HTTPOptions(host="127.0.0.1", port=port), logging_config=logging)
     slots = tuple(slot_name(number) for number in range(workflow.deploy.slots))
     places, api_key = endpoints(workflow, port)
+    control = start_control(root, list(slots), workflow.observability)
+    ray.get(control.start.remote())
+    # The gateway first: until it is there, clients are told that there is no such path.
     targets = [
+        _target(gateway_app(root, places, api_key, workflow), GATEWAY, "/", logging),
+        _target(embedded_app(workflow.deploy.models), EMBEDDED, EMBEDDED_PREFIX, logging),
+        _target(embedder_app(workflow.deploy.embeddings), EMBEDDER, None, logging),
+    ]
+    targets += [
         RunTarget(
             target=slot_app(root, places, api_key, workflow),
             name=slot,
@@ -57,21 +65,7 @@ def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
         )
         for slot in slots
     ]
-    targets.append(_target(embedder_app(workflow.deploy.embeddings), EMBEDDER, None, logging))
     serve.run_many(targets)
-    serve.run_many(
-        [
-            _target(embedded_app(workflow.deploy.models), EMBEDDED, EMBEDDED_PREFIX, logging),
-            _target(
-                gateway_app(root, list(slots), places, api_key, workflow),
-                GATEWAY,
-                "/",
-                logging,
-            ),
-        ]
-    )
-    control = start_control(root, list(slots), workflow.observability)
-    ray.get(control.start.remote())
     return Deployment(url=f"http://127.0.0.1:{port}", slots=slots)
 
 

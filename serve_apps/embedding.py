@@ -1,6 +1,8 @@
 """The way to the shared embedder."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 from ray import serve
 from ray.exceptions import RayTaskError
@@ -13,11 +15,16 @@ from serve_apps.names import EMBEDDER
 class Embedding:
     """Encodes texts at the embedder's application; to be made once a process."""
 
-    def __init__(self) -> None:
-        handle = serve.get_app_handle(EMBEDDER).options(
+    @cached_property
+    def _handle(self) -> Any:
+        # Not before it is needed: whoever encodes may be there before the embedder is.
+        return serve.get_app_handle(EMBEDDER).options(
             _by_reference=False, request_serialization="pickle", response_serialization="pickle"
         )
-        self._encode, self._embed, self._names = handle.encode, handle.embed, handle.names
+
+    @cached_property
+    def _encode(self) -> Any:
+        return self._handle.encode
 
     async def __call__(self, texts: Sequence[str]) -> FloatArray:
         """Vectors of the model that indexes are built with."""
@@ -31,7 +38,7 @@ class Embedding:
             NotFoundError, ConfigError: There is no such model, or it can't be loaded.
         """
         try:
-            vectors, tokens = await self._embed.remote(model, list(texts))
+            vectors, tokens = await self._handle.embed.remote(model, list(texts))
         except RayTaskError as error:
             if isinstance(error.cause, TrimtabError):
                 raise error.cause from None
@@ -40,5 +47,5 @@ class Embedding:
 
     async def names(self) -> list[str]:
         """The models that may be asked for."""
-        found: list[str] = await self._names.remote()
+        found: list[str] = await self._handle.names.remote()
         return found

@@ -2,21 +2,29 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from cluster.bench.rows import Row, show_rows
-from cluster.demo.files import WORKFLOW
 from cluster.head import default_profile
 from cluster.options import Json
 from cluster.output import say
-from engine.config.experiment import load_workflow
 from engine.errors import ConfigError
 
 BENCHES = ("serving", "statistics", "search", "runtime", "store")
 QUICK_REQUESTS, REQUESTS = 400_000, 2_000_000
 QUICK_REPLICATES, REPLICATES = 4, 32
+
+
+class Where(NamedTuple):
+    """How and where serving is measured."""
+
+    workspace: Path
+    profile: str
+    port: int
+    seconds: float
+    peers: Path | None
 
 
 def bench(
@@ -27,6 +35,10 @@ def bench(
     profile: Annotated[str, typer.Option(help="serving: fast (HAProxy) or plain.")] = "",
     port: Annotated[int, typer.Option(help="serving: the HTTP port, on loopback.")] = 8000,
     seconds: Annotated[float, typer.Option(help="serving: length of one round.")] = 5.0,
+    peers: Annotated[
+        Path | None,
+        typer.Option(help="serving: the environment of other gateways; made where it is missing."),
+    ] = None,
     replicates: Annotated[
         int | None, typer.Option(help="search: runs of each method on each surface.", min=2)
     ] = None,
@@ -34,7 +46,8 @@ def bench(
     only: Annotated[
         str,
         typer.Option(
-            help="statistics: B8,B9; search: mixed/trimtab; runtime: graph; store: looking."
+            help="serving: throughput; statistics: B8,B9; search: mixed/trimtab; runtime: graph; "
+            "store: looking."
         ),
     ] = "",
     seed: Annotated[int, typer.Option(help="statistics: what every die begins with.", min=0)] = 1,
@@ -53,7 +66,8 @@ def bench(
     started = time.monotonic()
     until = None if minutes is None else started + 60.0 * minutes
     if what == "serving":
-        rows = _serving(workspace, profile, port, seconds)
+        where = Where(workspace, profile, port, seconds, peers)
+        rows = _serving(where, _named(only), quick=quick)
     elif what == "statistics":
         rows = _statistics(workspace, only, jobs, seed, until, quick=quick)
     elif what == "search":
@@ -68,16 +82,22 @@ def bench(
         raise typer.Exit(1)
 
 
-def _serving(workspace: Path, profile: str, port: int, seconds: float) -> list[Row]:
-    from cluster.bench.serving import bench_serving
+def _serving(where: "Where", only: list[str], *, quick: bool) -> list[Row]:
+    from cluster.bench.serving.ground import Setting
+    from cluster.bench.serving.run import rows
 
-    return bench_serving(
-        workspace.resolve(),
-        load_workflow(WORKFLOW),
-        profile="fast" if (profile or default_profile()) == "fast" else "plain",
-        port=port,
-        seconds=seconds,
+    root = where.workspace.resolve()
+    fast = (where.profile or default_profile()) == "fast"
+    setting = Setting(
+        root,
+        where.peers or root / "peers",
+        "fast" if fast else "plain",
+        where.port,
+        1.5 if quick else where.seconds,
+        2 if quick else 3,
+        quick,
     )
+    return rows(only, setting, say)
 
 
 def _statistics(

@@ -20,7 +20,12 @@ CI_S = 140.0
 HOLDS = {True: "yes", False: "NO", None: "not tried"}
 ALL = tuple(sorted({action.fault for action in ACTIONS}))
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Break a deployment under load on purpose, and hold it to its promises.",
+    epilog="Example: trimtab chaos run --subset ci --seed 7",
+)
 
 Folder = Annotated[
     Path, typer.Option("--workspace", "-w", help="A folder for the run's own books and journals.")

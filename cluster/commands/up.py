@@ -10,6 +10,7 @@ from cluster.head import default_profile
 from cluster.options import Json, Workspace
 from cluster.session import bring_up, take_down
 from engine.config.experiment import load_workflow
+from engine.config.tls import Tls
 from engine.errors import ConfigError
 
 
@@ -20,6 +21,12 @@ def up(
         str, typer.Option(help="fast (HAProxy) or plain; fast where HAProxy is installed.")
     ] = "",
     port: Annotated[int, typer.Option(help="The HTTP port, on loopback.")] = 8000,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="A certificate (PEM): HTTPS is served before the port.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key.")] = None,
+    tls_host: Annotated[str, typer.Option(help="Where HTTPS listens.")] = "127.0.0.1",
+    tls_port: Annotated[int, typer.Option(help="The HTTPS port.")] = 8443,
     *,
     dashboard: Annotated[
         bool, typer.Option(help="Start Ray's dashboard, which `ray job submit` needs.")
@@ -40,12 +47,15 @@ def up(
         profile="fast" if chosen == "fast" else "plain",
         port=port,
         dashboard=dashboard,
+        tls=_tls(tls_cert, tls_key, tls_host, tls_port),
     )
     if as_json:
         typer.echo(cluster.model_dump_json())
         return
     typer.echo(f"{workflow.workflow} is served at {cluster.url} ({cluster.profile} profile)")
     typer.echo(f"  curl {cluster.url}/healthz")
+    if cluster.tls_url:
+        typer.echo(f"  TLS 1.2 and 1.3: {cluster.tls_url}")
     if cluster.dashboard:
         typer.echo(f"  Ray's dashboard, and jobs: export RAY_ADDRESS={cluster.dashboard}")
 
@@ -60,3 +70,11 @@ def down(workspace: Workspace = Path(".trimtab"), *, as_json: Json = False) -> N
         typer.echo(json.dumps({"ended": ended}))
     else:
         typer.echo("the cluster is down" if ended else "nothing was up")
+
+
+def _tls(cert: Path | None, key: Path | None, host: str, port: int) -> Tls | None:
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        raise ConfigError("--tls-cert and --tls-key belong together; give both or none")
+    return Tls(cert=str(cert.resolve()), key=str(key.resolve()), host=host, port=port)

@@ -42,7 +42,6 @@ class Gateway(AgentServiceMethods):
     def __init__(
         self,
         root: str,
-        slots: list[str],
         endpoints: dict[str, str],
         api_key: str,
         settings: Workflow,
@@ -55,7 +54,7 @@ class Gateway(AgentServiceMethods):
         self._lines = Lines(self._secret)
         self._embedding = Embedding()
         self._inline = Answering(Path(root), self._embedding, endpoints, api_key, kept=INLINE_KEPT)
-        self._dispatcher = Dispatcher(slots, self._lines, self._inline)
+        self._dispatcher = Dispatcher(self._lines, self._inline)
         self.desk = Desk(
             self._secret,
             self._traffic,
@@ -120,7 +119,7 @@ class Gateway(AgentServiceMethods):
 
 
 def gateway_app(
-    root: Path, slots: list[str], endpoints: dict[str, str], api_key: str, settings: Workflow
+    root: Path, endpoints: dict[str, str], api_key: str, settings: Workflow
 ) -> serve.Application:
     """The gateway as a Serve application with a fixed number of replicas.
 
@@ -135,4 +134,4 @@ def gateway_app(
         health_check_period_s=2.0,
         graceful_shutdown_timeout_s=DRAIN_S,
     )
-    return deployment(serve.ingress()(Gateway)).bind(str(root), slots, endpoints, api_key, settings)
+    return deployment(serve.ingress()(Gateway)).bind(str(root), endpoints, api_key, settings)

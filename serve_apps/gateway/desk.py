@@ -1,6 +1,7 @@
 """One request's way: assigned, its exposure committed, answered, its trace committed."""
 
 import asyncio
+import contextvars
 import logging
 import random
 import time
@@ -123,7 +124,10 @@ class Desk:
             await asyncio.wait(self._going)
 
     def _begun(self, work: Any) -> "asyncio.Task[Answered]":
-        task: asyncio.Task[Answered] = asyncio.get_running_loop().create_task(work)
+        # Serve cancels what a request called, by its context, once the client has hung up.
+        task: asyncio.Task[Answered] = asyncio.get_running_loop().create_task(
+            work, context=contextvars.Context()
+        )
         self._going.add(task)
         task.add_done_callback(self._going.discard)
         return task
@@ -180,7 +184,8 @@ class Desk:
 
     async def _recorded(self, opened: Opened, outcome: Json) -> Answered:
         route, call = opened.route, opened.call
-        self._guard.saw(route.workflow, route.served, outcome)
+        if not route.forced:
+            self._guard.saw(route.workflow, route.served, outcome)
         duration_s = time.perf_counter() - opened.started
         overhead_s = max(duration_s - outcome["work_s"], 0.0)
         row = trace_row(opened.trace_id, route, opened.at, duration_s, overhead_s, outcome)

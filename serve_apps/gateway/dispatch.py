@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ray import serve
@@ -30,17 +30,10 @@ class Dispatcher:
     anew starts a new router.
     """
 
-    def __init__(self, slots: list[str], lines: Lines, inline: Answering) -> None:
+    def __init__(self, lines: Lines, inline: Answering) -> None:
         self._lines = lines
         self._inline = inline
-        self._slots: Mapping[str, Any] = {
-            name: serve.get_app_handle(name).options(
-                _by_reference=False,
-                request_serialization="pickle",
-                response_serialization="pickle",
-            )
-            for name in slots
-        }
+        self._slots: dict[str, Any] = {}
 
     async def answer(
         self,
@@ -86,8 +79,18 @@ class Dispatcher:
             return await self._inline.answer(request, ear)
         if line := self._lines.choose(slot):
             return await line.ask(request, ear)
-        answer: Json = await self._slots[slot].answer.remote(request)
+        answer: Json = await self._handle(slot).answer.remote(request)
         return answer
+
+    def _handle(self, slot: str) -> Any:
+        # Not before it is needed: a gateway may be there before its slots are.
+        if slot not in self._slots:
+            self._slots[slot] = serve.get_app_handle(slot).options(
+                _by_reference=False,
+                request_serialization="pickle",
+                response_serialization="pickle",
+            )
+        return self._slots[slot]
 
     async def questions(self, slot: str, workflow: str) -> list[Json]:
         """What people are waited for to say about a workflow's requests.
@@ -97,7 +100,7 @@ class Dispatcher:
         """
         if slot == INLINE:
             return await self._inline.questions(workflow)
-        found: list[Json] = await _called(self._slots[slot].questions.remote(workflow))
+        found: list[Json] = await _called(self._handle(slot).questions.remote(workflow))
         return found
 
     async def decide(self, slot: str, workflow: str, question: str, said: Json) -> Json:
@@ -109,7 +112,7 @@ class Dispatcher:
         """
         if slot == INLINE:
             return await self._inline.decide(workflow, question, said)
-        found: Json = await _called(self._slots[slot].decide.remote(workflow, question, said))
+        found: Json = await _called(self._handle(slot).decide.remote(workflow, question, said))
         return found
 
 

@@ -12,6 +12,9 @@ from serve_apps.protection.rates import RateLimits, rate_limits
 from serve_apps.protection.room import Room
 from serve_apps.snapshot import Snapshot, WorkflowSnapshot
 
+NOT_ITS_FAULT = {"ConfigError", "client_left", "internal", "upstream_throttled"}
+"""Failures that say nothing against the variant that was asked."""
+
 
 class Kept(NamedTuple):
     """One workflow's protection; it lives as long as its settings stay the same."""
@@ -65,7 +68,7 @@ class Guard:
 
     def saw(self, workflow: str, variant: str, outcome: Json) -> None:
         """Take in how a variant's answer came out; what the client did wrong is not its fault."""
-        if outcome["error"] not in ("ConfigError", "client_left"):
+        if outcome["error"] not in NOT_ITS_FAULT:
             ok = outcome["status"] == "ok"
             self._kept[workflow].ejector.saw(variant, time.monotonic(), ok=ok)
 

@@ -11,6 +11,7 @@ import orjson
 from engine.errors import (
     ClusterError,
     ConfigError,
+    DeadlineError,
     NotFoundError,
     StoreFullError,
     TrimtabError,
@@ -41,6 +42,7 @@ REFUSALS: dict[type[TrimtabError], tuple[int, str]] = {
     ClusterError: (503, "starting"),
     UpstreamError: (502, "replica_died"),
     StoreFullError: (503, "storage_full"),
+    DeadlineError: (504, "timeout"),
 }
 
 
@@ -89,7 +91,8 @@ def failure_of(error: TrimtabError) -> Reply:
         return error_reply(error.status, error.code, str(error), error.headers)
     for kind, (status, code) in REFUSALS.items():
         if isinstance(error, kind):
-            return error_reply(status, code, str(error))
+            told = {"retry-after": "5"} if isinstance(error, StoreFullError) else None
+            return error_reply(status, code, str(error), told)
     return error_reply(500, "internal", str(error))
 
 

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cluster.commands.monitoring import metrics_address
 from cluster.head import free_ports, start_head, stop_head
+from engine.config.protection import Clients
 from serve_apps.telemetry import table
 from serve_apps.telemetry.table import TABLE
 
@@ -20,7 +21,7 @@ TOLD_S = 120.0
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("outside")
     (port,) = free_ports(1)
-    head = start_head(root, profile="plain", port=port, dashboard=False)
+    head = start_head(root, profile="plain", port=port, dashboard=False, clients=Clients())
     try:
         ray.init(head.address, log_to_driver=False, configure_logging=False)
         yield root
