@@ -33,6 +33,7 @@ from engine.config.tools import Tools
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NodeName = Literal["qa_agent", "qa_with_tool_agent"]
 Placement = Literal["slot", "inline"]
+ReplicaChoice = Literal["in_flight", "free_resources"]
 
 
 class Llm(Frozen):
@@ -151,6 +152,15 @@ class Deploy(Frozen):
     """Replicas of the embedded model."""
     slot_replicas: int = Field(2, ge=1, le=64)
     """Replicas of a slot at full share; a slot gets its share of them, rounded up."""
+    most_replicas: int | None = Field(None, ge=1, le=64)
+    """To which requests in flight may raise any slot; null: to `slot_replicas`."""
+    target_in_flight: int = Field(100, ge=1, le=10_000)
+    """Requests in flight that a replica is meant for; with more, a slot gets another one."""
+    calm_s: float = Field(60.0, gt=0.0)
+    """A slot gives replicas back that it has not needed for this long."""
+    choice: ReplicaChoice = "in_flight"
+    """Of two replicas drawn at random a request goes to the one with fewer requests in flight, or
+    to the one with more free processors and memory for them, which suits unequal machines."""
     slot_cpus: float = Field(0.1, ge=0.0, le=64.0)
     embeddings: Embeddings = Embeddings()
 
