@@ -80,10 +80,10 @@ def object_in(said: Json, name: str) -> Json:
     Raises:
         ConfigError: It is something else.
     """
-    found = said.get(name) or {}
-    if not isinstance(found, dict):
+    found = said.get(name)
+    if not isinstance(found, dict | None):
         raise ConfigError(f"`{name}` must be an object")
-    return found
+    return found or {}
 
 
 def text_in(said: Json, name: str) -> str:
@@ -92,10 +92,10 @@ def text_in(said: Json, name: str) -> str:
     Raises:
         ConfigError: It is something else.
     """
-    found = said.get(name) or ""
-    if not isinstance(found, str):
+    found = said.get(name)
+    if not isinstance(found, str | None):
         raise ConfigError(f"`{name}` must be text")
-    return found
+    return found or ""
 
 
 def flag(said: Json, name: str) -> bool:

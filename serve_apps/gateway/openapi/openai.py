@@ -9,10 +9,12 @@ from serve_apps.gateway.openapi.schema import (
     WHOLE,
     Json,
     always,
+    event,
     list_of,
     maybe,
     said,
     sometimes,
+    written,
 )
 from serve_apps.gateway.reading import CONVERSATION, LONGEST_ID
 from serve_apps.models.openai_embeddings import MOST_TEXTS
@@ -116,6 +118,32 @@ CHAT: dict[str, Json] = {
             )
         ),
         usage=maybe(USAGE),
+    ),
+    "ChatChunk": sometimes(
+        ["id", "object", "created", "model", "choices"],
+        id=TEXT,
+        object=said("chat.completion.chunk"),
+        created=WHOLE,
+        model=TEXT,
+        choices=list_of(
+            always(
+                index=WHOLE,
+                delta=sometimes(
+                    [],
+                    role=said("assistant"),
+                    content=TEXT,
+                    tool_calls=list_of(sometimes(["index", "function"], index=WHOLE)),
+                ),
+                logprobs={"type": "null"},
+                finish_reason=said("stop", "tool_calls", None),
+            )
+        ),
+        usage=maybe(USAGE),
+    ),
+    "ChatEvent": event(
+        "Chunks as OpenAI has them; one with `usage`, if `stream_options.include_usage` asks for "
+        "it; then the word `[DONE]`. What fails after the beginning is an `error`, and the end.",
+        {"anyOf": [written(ref("ChatChunk")), written(ref("Error")), said("[DONE]")]},
     ),
     "EmbeddingsRequest": sometimes(
         ["model", "input"],

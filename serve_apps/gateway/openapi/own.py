@@ -14,13 +14,16 @@ from serve_apps.gateway.openapi.schema import (
     Json,
     always,
     closed,
+    event,
     list_of,
     maybe,
     said,
     sometimes,
+    written,
 )
 from serve_apps.gateway.protocol import DECISIONS
 from serve_apps.tasks.desk import LONGEST_KEY, STATES
+from serve_apps.tasks.settings import TaskSettings
 
 QUESTION = always(
     id=TEXT,
@@ -53,6 +56,13 @@ RUNS: dict[str, Json] = {
     "Waiting": sometimes(
         ["status", "questions"], status=said("waiting"), questions=list_of(QUESTION), **NAMED
     ),
+    "RunEvent": event(
+        "First `plan` (the steps), then a `node` for every step that ends and a `chunk` for every "
+        "piece of text (`answer` marks the answer's own), at last `done` with what a whole answer "
+        "would be, or `error`.",
+        written({"type": "object"}),
+        event=said("plan", "node", "chunk", "done", "error"),
+    ),
     "Questions": always(questions=list_of(QUESTION)),
     "Decision": sometimes(
         ["decision", "reason"],
@@ -70,7 +80,12 @@ TASKS: dict[str, Json] = {
             workflow=TEXT,
             **ASKED,
             idempotency_key=maybe(TEXT) | {"minLength": 1, "maxLength": LONGEST_KEY},
-            timeout_s=NUMBER | {"exclusiveMinimum": 0, "description": "From now until its end."},
+            timeout_s=NUMBER
+            | {
+                "exclusiveMinimum": 0,
+                "maximum": TaskSettings().timeout_s,
+                "description": "From now until its end.",
+            },
         )
     )
     | EITHER,

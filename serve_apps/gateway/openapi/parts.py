@@ -64,10 +64,10 @@ def in_query(name: str, what: str, schema: Json) -> Json:
 
 
 def answer(what: str, schema: str, *, events: str = "", headers: Json | None = None) -> Json:
-    """An answer of this shape; with `events`, also as the events that they describe."""
+    """An answer of this shape; with `events`, also as events, each of that shape."""
     content: Json = {JSON: {"schema": ref(schema)}}
     if events:
-        content[EVENTS] = {"schema": {"type": "string", "description": events}}
+        content[EVENTS] = {"schema": ref(events)}
     said = {name: {"description": why, "schema": TEXT} for name, why in (headers or {}).items()}
     return {"description": what, "content": content} | ({"headers": said} if said else {})
 

@@ -23,16 +23,9 @@ TOOL = {
     "type": "function",
     "function": {"name": "order", "parameters": {"type": "object", "properties": {"id": TEXT}}},
 }
-COMMENTS = " While nothing is told for a while, a comment (`: still here`) keeps the way open."
-CHUNKS = (
-    "Where `stream` is true: `data:` lines, each a `chat.completion.chunk` as OpenAI has it; then "
-    "one with `usage`, if `stream_options.include_usage` asks for it, and `data: [DONE]`. What "
-    "fails after the beginning is a `data:` line with an `error`, and the end." + COMMENTS
-)
-TOLD = (
-    "Where `stream` is true, or this type is accepted: first `plan` (the steps), then a `node` "
-    "for every step that ends and a `chunk` for every piece of text (`answer` marks the answer's "
-    "own), at last `done` with what a whole answer would be, or `error`." + COMMENTS
+STREAMED = (
+    "\n\nWhere `stream` is true, the answer comes as server-sent events. While nothing is told for "
+    "a while, a comment (`: still here`) keeps the way open."
 )
 SOCKET = (
     "\n\nThe same over a WebSocket to this path: each message is such a body, answered by "
@@ -54,14 +47,16 @@ def paths() -> Json:
 
 def _chat() -> Json:
     completed = {
-        "200": answer("The answer.", "ChatCompletion", events=CHUNKS, headers=KNOWN_BY | MEASURED)
+        "200": answer(
+            "The answer.", "ChatCompletion", events="ChatEvent", headers=KNOWN_BY | MEASURED
+        )
     }
     embedded = {"200": answer("The vectors, in the texts' order.", "Embeddings")}
     return {
         "/v1/chat/completions": {
             "post": operation(
                 "OpenAI",
-                "Ask a workflow, as OpenAI's clients ask a model.",
+                "Ask a workflow, as OpenAI's clients ask a model." + STREAMED,
                 completed | refusals(*READING, *RUNNING),
                 operationId="createChatCompletion",
                 parameters=CALLER,
@@ -105,22 +100,23 @@ def _chat() -> Json:
 
 
 def _runs() -> Json:
+    told = KNOWN_BY | MEASURED
     ran = {
-        "200": answer("The answer.", "Run", events=TOLD, headers=KNOWN_BY | MEASURED),
-        "202": answer("It waits for a person.", "Waiting", headers=KNOWN_BY | MEASURED),
+        "200": answer("The answer.", "Run", events="RunEvent", headers=told),
+        "202": answer("It waits for a person.", "Waiting", headers=told),
     }
     return {
         "/v1/workflows/{workflow}/run": {
             "post": operation(
                 "Workflows",
-                "Run a workflow." + SOCKET,
+                "Run a workflow." + STREAMED + SOCKET,
                 ran | refusals(*READING, *RUNNING),
                 operationId="runWorkflow",
                 parameters=[WORKFLOW, *CALLER],
                 requestBody=body(
                     "RunRequest",
                     text={"input": "How do I get my money back?"},
-                    named={"input": {"question": "Where is it?", "order": 7}},
+                    named={"input": {"question": "Where is it?"}},
                     conversation={"messages": ASK, "conversation_id": "caller-17"},
                 ),
             )

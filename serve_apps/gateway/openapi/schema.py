@@ -36,6 +36,16 @@ def closed(shape: Json) -> Json:
     return shape | {"additionalProperties": False}
 
 
+def event(what: str, data: Json, **more: Json) -> Json:
+    """A server-sent event with data of this shape."""
+    return always(data=data, **more) | {"description": what}
+
+
+def written(shape: Json) -> Json:
+    """A text that is JSON of this shape."""
+    return TEXT | {"contentMediaType": "application/json", "contentSchema": shape}
+
+
 def said(*values: object, **more: object) -> Json:
     """One of these values."""
     return {"enum": list(values)} | more
