@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from serve_apps.gateway.beats import BEAT_S, beating
 from serve_apps.gateway.protocol import Reply, error_body, json_bytes
 from serve_apps.protection.outflow import outflow
 
@@ -57,7 +58,9 @@ async def send_reply(reply: Reply, send: Send) -> None:
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def send_stream(stream: Stream, receive: Receive, send: Send, stall_s: float) -> None:
+async def send_stream(
+    stream: Stream, receive: Receive, send: Send, stall_s: float, beat_s: float = BEAT_S
+) -> None:
     """Send pieces as they come; a client that hangs up or doesn't read ends what makes them."""
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -66,4 +69,5 @@ async def send_stream(stream: Stream, receive: Receive, send: Send, stall_s: flo
         *((name.encode(), value.encode("latin-1")) for name, value in stream.headers.items()),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await outflow(stream.pieces, receive, send, stall_s, TOO_SLOW)
+    async with beating(send, beat_s) as tell:
+        await outflow(stream.pieces, receive, tell, stall_s, TOO_SLOW)
