@@ -4,8 +4,9 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from engine.books.ledger import Ledger
 from engine.config.workflow import Workflow
@@ -20,6 +21,7 @@ from engine.workflow.parts import NOTHING, Offer
 from engine.workflow.plan.journal import Decided
 from engine.workflow.plan.runner import UNDO_S
 from engine.workflow.run import Emit, unheard
+from engine.workflow.warming import primed, warmed
 from serve_apps.outcome import unanswered
 
 log = logging.getLogger("ray.serve")
@@ -31,12 +33,14 @@ ANSWERED = (
 )
 
 
-class Seated(NamedTuple):
+@dataclass
+class Seated:
     """A variant that is ready to answer."""
 
     flow: Flow
-    timeout_s: float
-    """Of its requests, which may still run when it is unseated."""
+    settings: Workflow
+    is_warm: bool = False
+    """Its first answer will take no longer than the others."""
 
 
 class Answering:
@@ -63,9 +67,22 @@ class Answering:
             except TrimtabError as error:
                 log.warning("request %s was cut off and can't go on: %s", run_id, error)
 
+    async def prime(self) -> None:
+        """Have ready what every variant will use."""
+        await primed(self._shared, self._shared.endpoints)
+
     async def warm(self, workflow: str, variant: str) -> None:
-        """Build this variant before it gets traffic."""
+        """Build this variant before it gets traffic, and pay what its first answer would pay."""
         await self._flow(workflow, variant)
+        seated = self._flows.get((workflow, variant))
+        if seated is not None and not seated.is_warm:
+            await warmed(seated.settings, self._shared)
+            seated.is_warm = True
+
+    def is_warm(self, workflow: str, variant: str) -> bool:
+        """Whether this variant is ready for traffic."""
+        seated = self._flows.get((workflow, variant))
+        return seated is not None and seated.is_warm
 
     async def answer(self, request: Json, emit: Emit | None = None) -> Json:
         """Answer the last message of a conversation; failures come back as data."""
@@ -157,7 +174,7 @@ class Answering:
                 if key not in self._flows:
                     settings = await asyncio.to_thread(self._configured, workflow, variant)
                     flow = await flow_of(settings, self._shared, variant)
-                    self._flows[key] = Seated(flow, settings.timeout_s)
+                    self._flows[key] = Seated(flow, settings)
                     self._unseat()
         self._flows.move_to_end(key)
         return self._flows[key].flow
@@ -165,7 +182,7 @@ class Answering:
     def _unseat(self) -> None:
         while len(self._flows) > self._kept:
             _, old = self._flows.popitem(last=False)
-            later = asyncio.create_task(_closed(old.flow, old.timeout_s + UNDO_S))
+            later = asyncio.create_task(_closed(old.flow, old.settings.timeout_s + UNDO_S))
             self._closing.add(later)
             later.add_done_callback(self._closing.discard)
 

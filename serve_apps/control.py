@@ -19,6 +19,7 @@ from engine.config.workflow import Workflow
 from engine.evidence.records import Kind
 from engine.experiment.fold import fold
 from engine.experiment.state import State, WorkflowState
+from serve_apps.demand import Demand, raised
 from serve_apps.history import History
 from serve_apps.leases import Leases
 from serve_apps.names import CONTROL, INLINE, NAMESPACE
@@ -63,7 +64,8 @@ class Control:
         self._state = State()
         self._leases = Leases()
         self._history = History()
-        self._ushers = Ushers(self._publish)
+        self._demand = Demand()
+        self._ushers = Ushers(self._publish, self._saw)
         self._published = Snapshot(revision=time.time_ns(), workflows={})
         self._news = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
@@ -169,16 +171,23 @@ class Control:
         for slot, seat in self._seating.place(wants, kept).items():
             self._ushers.seat(slot, seat)
 
+    def _saw(self, key: Key, in_flight: float) -> None:
+        self._demand.saw(key, in_flight, self._clock())
+
     def _wanted(self, workflow: WorkflowState) -> dict[Key, Seat]:
-        """Seats grow before a split is published and shrink after it."""
-        full = Workflow.model_validate(workflow.config).deploy.slot_replicas
+        """Seats grow before a split is published and shrink after it, and follow their load."""
+        deploy = Workflow.model_validate(workflow.config).deploy
+        full, calm_since = deploy.slot_replicas, self._clock() - deploy.calm_s
         wants = wanted(workflow.name, workflow.split, full)
         published = self._published.workflows.get(workflow.name)
         if published is not None and published.version != workflow.split.version:
             for key, seat in wanted(workflow.name, published.split, full).items():
                 if key not in wants or wants[key].replicas < seat.replicas:
                     wants[key] = seat
-        return wants
+        return {
+            key: raised(seat, self._demand.most(key, calm_since), deploy)
+            for key, seat in wants.items()
+        }
 
     async def _publish(self) -> None:
         workflows = {

@@ -1,6 +1,7 @@
 """A Serve application that can seat any variant of any installed workflow."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ from ray import serve
 from engine.books.secret import workspace_secret
 from engine.config.observability import Observability
 from engine.config.workflow import Workflow
+from engine.errors import TrimtabError
 from serve_apps.answering import Answering
 from serve_apps.channel.listener import Listener
 from serve_apps.embedding import Embedding
 from serve_apps.telemetry import table
 from serve_apps.telemetry.outside import Outside
+
+log = logging.getLogger("ray.serve")
 
 KEPT = 2
 DRAIN_S = 120.0
@@ -42,7 +46,10 @@ class Slot:
         host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         self._address = await self._listener.open(host)
         loop = asyncio.get_running_loop()
+        self._warming: asyncio.Future[None] = loop.create_future()
+        self._warming.set_result(None)
         self._tasks = [
+            loop.create_task(self._answering.prime()),
             loop.create_task(self._answering.resume()),
             loop.create_task(self._outside.keep_telling(self._tell)),
         ]
@@ -52,9 +59,15 @@ class Slot:
         await self._answering.warm(workflow, variant)
         return self._address
 
-    async def address(self) -> str:
-        """Where this replica takes requests."""
-        return self._address
+    async def report(self, workflow: str, variant: str) -> tuple[str, float, bool]:
+        """Where this replica takes requests, how many it had at once since this was asked last.
+
+        At last, whether it has built this variant; one that has not begins to.
+        """
+        is_warm = self._answering.is_warm(workflow, variant)
+        if not is_warm and self._warming.done():
+            self._warming = asyncio.ensure_future(self._warmed(workflow, variant))
+        return self._address, self._listener.load.since(), is_warm
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer the last message of a conversation; failures come back as data."""
@@ -72,6 +85,12 @@ class Slot:
             ConfigError: It is no answer to the question.
         """
         return await self._answering.decide(workflow, question, said)
+
+    async def _warmed(self, workflow: str, variant: str) -> None:
+        try:
+            await self._answering.warm(workflow, variant)
+        except TrimtabError as error:
+            log.warning("%s of %s can't be built yet: %s", variant, workflow, error)
 
     def _tell(self) -> None:
         self._outside.meters.gauges(table.BREAKERS, self._answering.open_breakers)

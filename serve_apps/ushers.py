@@ -24,10 +24,16 @@ NOT_YET = (RayError, RayServeException, TimeoutError, RuntimeError)
 log = logging.getLogger("trimtab.control")
 
 
-class Ushers:
-    """What is seated for sure, and the work of seating the rest; `told` hears of every change."""
+Saw = Callable[[Key, float], None]
 
-    def __init__(self, told: Callable[[], Awaitable[None]]) -> None:
+
+class Ushers:
+    """What is seated for sure, and the work of seating the rest.
+
+    `told` hears of every change, and `saw` how much each variant has in flight.
+    """
+
+    def __init__(self, told: Callable[[], Awaitable[None]], saw: Saw) -> None:
         self.ready: dict[str, Seat] = {}
         """By slot."""
         self.inline: set[Key] = set()
@@ -36,14 +42,16 @@ class Ushers:
         """Where the replicas of each slot take requests."""
         self.failed: dict[str, str] = {}
         self._told = told
+        self._saw = saw
+        self._scaled: dict[str, int] = {}
         self._handles: dict[str, Any] = {}
         self._busy: dict[str | Key, asyncio.Task[None]] = {}
 
     def seat(self, slot: str, seat: Seat) -> None:
         """Begin to seat a variant, in place of whatever was being seated in this slot."""
         if slot in self.ready and self.ready[slot].key != seat.key:
+            # Its addresses stay: the replicas do, and gateways need not open their lines again.
             del self.ready[slot]
-            self.addresses.pop(slot, None)
         if slot in self._busy:
             self._busy[slot].cancel()
         self._busy[slot] = asyncio.get_running_loop().create_task(self._warm(slot, seat))
@@ -55,26 +63,40 @@ class Ushers:
             self._busy[seat.key] = task
 
     async def call_roll(self) -> None:
-        """Find out where replicas are that Serve started anew, or took away."""
-        for slot in list(self.ready):
-            with contextlib.suppress(*NOT_YET):
-                found = await self._asked(slot, "address", within_s=ROLL_CALL_S)
-                if slot in self.ready and found:
-                    self.addresses[slot] = found
+        """Find out where replicas are that Serve started anew, or took away, and what they do."""
+        async with asyncio.TaskGroup() as group:
+            for slot, seat in self.ready.items():
+                group.create_task(self._called(slot, seat))
         await self._told()
+
+    async def _called(self, slot: str, seat: Seat) -> None:
+        """One that has not built its variant yet begins to; nobody is sent to it before that."""
+        with contextlib.suppress(*NOT_YET):
+            found = await self._asked(
+                slot, "report", seat.workflow, seat.variant, within_s=ROLL_CALL_S
+            )
+            if self.ready.get(slot) != seat:
+                return
+            self._saw(seat.key, sum(in_flight for _, in_flight, _ in found))
+            if warm := tuple(sorted(address for address, _, is_warm in found if is_warm)):
+                self.addresses[slot] = warm
 
     async def _warm(self, slot: str, seat: Seat) -> None:
         """Scale a slot, wait until every replica has built its variant, then tell."""
         give_up = time.monotonic() + SEAT_TIMEOUT_S
         while time.monotonic() < give_up:
             with self._noted(slot, seat):
-                await _scale(slot, seat.replicas)
+                if self._scaled.get(slot) != seat.replicas:
+                    await self._scale(slot, seat.replicas)
+                    self._scaled[slot] = seat.replicas
                 found = await self._asked(slot, "warm", seat.workflow, seat.variant)
                 if len(found) >= seat.replicas:
-                    self.ready[slot], self.addresses[slot] = seat, found
+                    self.ready[slot], self.addresses[slot] = seat, tuple(sorted(found))
                     self.failed.pop(_named(seat), None)
                     await self._told()
                     return
+            # Whoever brought the slot up again has begun with one replica.
+            self._scaled.pop(slot, None)
             await asyncio.sleep(0.1)
 
     async def _warm_inline(self, seat: Seat) -> None:
@@ -91,12 +113,17 @@ class Ushers:
 
     async def _asked(
         self, app: str, method: str, *said: str, within_s: float = SEAT_TIMEOUT_S
-    ) -> tuple[str, ...]:
+    ) -> set[Any]:
         """What each replica of an application answers, each answer once."""
         if app not in self._handles:
             self._handles[app] = serve.get_app_handle(app)
         answers = self._handles[app].broadcast(method, *said)
-        return tuple(sorted(set(await answers.results_async(timeout_s=within_s))))
+        return set(await answers.results_async(timeout_s=within_s))
+
+    async def _scale(self, slot: str, replicas: int) -> None:
+        controller = await asyncio.to_thread(ray.get_actor, SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
+        deployment = DeploymentID(name="Slot", app_name=slot)
+        await controller.update_deployment_replicas.remote(deployment, replicas)
 
     @contextlib.contextmanager
     def _noted(self, where: str, seat: Seat) -> Iterator[None]:
@@ -105,12 +132,6 @@ class Ushers:
         except NOT_YET as error:
             self.failed[_named(seat)] = f"{where}: {error}"
             log.warning("%s can't seat %s yet: %s", where, seat.variant, error)
-
-
-async def _scale(slot: str, replicas: int) -> None:
-    controller = await asyncio.to_thread(ray.get_actor, SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
-    deployment = DeploymentID(name="Slot", app_name=slot)
-    await controller.update_deployment_replicas.remote(deployment, replicas)
 
 
 def _named(seat: Seat) -> str:

@@ -16,11 +16,14 @@ SLOTS = ["slot-0", "slot-1", "slot-2"]
 
 
 class Quick(Ushers):
-    """Seats without a cluster."""
+    """Seats without a cluster, unless it is slow."""
+
+    is_slow = False
 
     async def _warm(self, slot, seat):
-        self.ready[slot] = seat
-        await self._told()
+        if not self.is_slow:
+            self.ready[slot] = seat
+            await self._told()
 
     async def _warm_inline(self, seat):
         self.inline.add(seat.key)
@@ -34,7 +37,7 @@ class Told:
         self.now = NOW
         self.decisions = Decisions(root)
         self.control = Control(str(root), SLOTS, clock=lambda: self.now)
-        self.control._ushers = Quick(self.control._publish)
+        self.control._ushers = Quick(self.control._publish, self.control._saw)
 
     def append(self, *decisions):
         for decision in decisions:
@@ -55,8 +58,8 @@ def told(tmp_path):
     made.decisions.close()
 
 
-def installed(name):
-    workflow = Workflow(workflow=name, conversation_ttl_s=100.0)
+def installed(name, **said):
+    workflow = Workflow.model_validate({"workflow": name, "conversation_ttl_s": 100.0} | said)
     return Installed(
         workflow=name,
         baseline=variant_of(workflow),
@@ -123,3 +126,45 @@ async def test_new_shares_are_published_and_old_splits_leave_with_their_conversa
     assert set(fresh.splits) == {1, 3, 4}
     assert set(later.splits) == {4}
     assert set(told.control._state.workflow("docs").splits) == {1, 3, 4}
+
+
+BUSY = {"slot_replicas": 1, "most_replicas": 3, "target_in_flight": 10, "calm_s": 60.0}
+
+
+def replicas_of(told):
+    return [seat.replicas for seat in told.control._seating.seats.values()]
+
+
+async def test_a_slot_grows_at_once_with_its_load_and_shrinks_when_it_was_calm(told):
+    told.append(installed("docs", deploy=BUSY))
+    published = await told.published()
+    ((variant, _),) = published["docs"].routes.items()
+
+    told.control._saw(("docs", variant), 25.0)
+    busy = await told.published()
+    grown = replicas_of(told)
+    told.now += 59.0
+    told.control._saw(("docs", variant), 11.0)
+    await told.published()
+    still = replicas_of(told)
+    told.now += 2.0
+    await told.published()
+
+    assert busy["docs"].routes == published["docs"].routes
+    assert (grown, still, replicas_of(told)) == ([3], [3], [2])
+
+
+async def test_a_new_split_waits_for_no_replica_that_only_a_load_asks_for(told):
+    told.append(installed("docs", deploy=BUSY), STARTED, opened())
+    published = await told.published()
+    told.control._ushers.is_slow = True
+    told.control._saw(("docs", published["docs"].split.baseline), 25.0)
+    shares = {"w1": 60_000}
+    told.append(
+        Reallocated(experiment="exp", workflow="docs", shares=shares, cap=200_000, reason="of luck")
+    )
+
+    fresh = await told.published()
+
+    assert max(replicas_of(told)) == 3
+    assert fresh["docs"].split.share_of("w1") == 60_000
