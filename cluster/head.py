@@ -34,6 +34,8 @@ class Cluster(BaseModel):
     pid: int
     profile: Profile
     dashboard: str | None = None
+    grpc: str | None = None
+    """Where gRPC is served, if it is."""
     tls_url: str | None = None
     """Where the TLS front listens, if there is one."""
 
@@ -77,6 +79,8 @@ def environment(
             "RAY_SERVE_HAPROXY_NBTHREAD": "2",
             "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports[0]),
             "RAY_SERVE_HAPROXY_STATS_PORT": str(ports[1]),
+            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports[9]),
+            "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports[10]),
             "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{short}/haproxy/haproxy.cfg",
             "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{short}/haproxy/admin.sock",
             # As Serve has it, nobody would be served for half a minute after its proxy died.
@@ -100,7 +104,7 @@ def start_head(
         raise ClusterError(f"{root}: up already at {known.url}; `trimtab down` ends it")
     if _is_taken(port):
         raise ClusterError(f"port {port} is taken; choose another with --port")
-    ports = free_ports(9)
+    ports = free_ports(11)
     variables = os.environ | environment(profile, root, ports, clients)
     Path(short_folder(root), "haproxy").mkdir(parents=True, exist_ok=True)
     command = [

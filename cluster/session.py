@@ -5,10 +5,12 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.serve.config import gRPCOptions
 
 from cluster.head import Cluster, Profile, load, record, short_folder, start_head, stop_head
 from cluster.indexing import build_indexes
@@ -24,7 +26,7 @@ from engine.experiment.variant import variant_of
 from search.active import write_active_of
 from search.books import Decisions
 from search.selector import start_selector
-from serve_apps.deploy import deploy, wait_until_seated
+from serve_apps.deploy import deploy, grpc_at, wait_until_seated
 from serve_apps.names import CONTROL, NAMESPACE
 
 
@@ -61,6 +63,28 @@ def connect(root: Path) -> Cluster:
     return cluster
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What a deployment offers beside plain HTTP."""
+
+    tls: Tls | None = None
+    grpc_port: int | None = None
+    reflection: bool = False
+    """Whoever asks over gRPC is told what is offered; for development."""
+
+    @property
+    def ingress(self) -> gRPCOptions | None:
+        """What Serve is told of gRPC."""
+        if self.grpc_port is None:
+            return None
+        return grpc_at(self.grpc_port, reflection=self.reflection)
+
+    @property
+    def grpc(self) -> str | None:
+        """Where gRPC is."""
+        return None if self.grpc_port is None else f"127.0.0.1:{self.grpc_port}"
+
+
 def bring_up(
     root: Path,
     workflow: Workflow,
@@ -68,7 +92,7 @@ def bring_up(
     profile: Profile,
     port: int,
     dashboard: bool,
-    tls: Tls | None = None,
+    beside: Beside | None = None,
 ) -> Cluster:
     """Start Ray and every part of the serving side, install the workflow, wait until it answers.
 
@@ -81,20 +105,29 @@ def bring_up(
     check_books(root)
     workspace_secret(root)
     build_indexes(root, [workflow])
-    if tls is not None:
-        check_certificate(tls)
+    beside = beside or Beside()
+    if beside.tls is not None:
+        check_certificate(beside.tls)
     clients = workflow.protection.clients
     cluster = start_head(root, profile=profile, port=port, dashboard=dashboard, clients=clients)
     try:
         connect(root)
         seq = install(root, workflow)
-        deploy(root, workflow, port=port)
+        grpc = (
+            None
+            if beside.grpc_port is None
+            else grpc_at(beside.grpc_port, reflection=beside.reflection)
+        )
+        deploy(root, workflow, port=port, grpc=grpc)
         ray.get(start_selector(root).start.remote())
         wait_until_seated(control(), workflow.workflow, seq)
-        if tls is not None:
-            front = start_front(_front_folder(root), tls, http_port=port)
+        if beside.tls is not None:
+            front = start_front(
+                _front_folder(root), beside.tls, http_port=port, grpc_port=beside.grpc_port
+            )
             cluster = cluster.model_copy(update={"tls_url": front.url})
-            record(root, cluster)
+        cluster = cluster.model_copy(update={"grpc": beside.grpc})
+        record(root, cluster)
     except BaseException:
         take_down(root)
         raise

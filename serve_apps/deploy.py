@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray import serve
 from ray.serve import RunTarget
-from ray.serve.config import HTTPOptions
+from ray.serve.config import HTTPOptions, gRPCOptions
 from ray.serve.schema import LoggingConfig
 
 from engine.config.workflow import Workflow
@@ -18,11 +18,12 @@ from serve_apps.control import start_control
 from serve_apps.embedded.serve import embedded_app
 from serve_apps.embedder import embedder_app
 from serve_apps.gateway.app import gateway_app
+from serve_apps.grpc.service import SERVICER
 from serve_apps.names import EMBEDDED, EMBEDDED_PREFIX, EMBEDDER, GATEWAY, slot_name
 from serve_apps.slot import slot_app
 from serve_apps.telemetry.logs import serve_logs
 
-READY_S = 90.0
+READY_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Deployment:
     slots: tuple[str, ...]
 
 
-def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
+def deploy(
+    root: Path, workflow: Workflow, *, port: int, grpc: gRPCOptions | None = None
+) -> Deployment:
     """Start the embedder, the slots, the embedded model, the control actor and the gateway.
 
     The control actor is started by the caller's driver, never inside a trial: whatever a trial
@@ -44,11 +47,16 @@ def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
         ClusterError: A part did not become ready in time.
     """
     logging = serve_logs(workflow.observability.logs)
-    serve.start(http_options=HTTPOptions(host="127.0.0.1", port=port), logging_config=logging)
+    serve.start(
+        http_options=HTTPOptions(host="127.0.0.1", port=port),
+        grpc_options=grpc,
+        logging_config=logging,
+    )
     slots = tuple(slot_name(number) for number in range(workflow.deploy.slots))
     places, api_key = endpoints(workflow, port)
     control = start_control(root, list(slots), workflow.observability)
     ray.get(control.start.remote())
+    # Serve's proxy for gRPC, too, is not ready before it knows of an app with a path.
     # The gateway first: until it is there, clients are told that there is no such path.
     targets = [
         _target(gateway_app(root, places, api_key, workflow), GATEWAY, "/", logging),
@@ -67,6 +75,11 @@ def deploy(root: Path, workflow: Workflow, *, port: int) -> Deployment:
     ]
     serve.run_many(targets)
     return Deployment(url=f"http://127.0.0.1:{port}", slots=slots)
+
+
+def grpc_at(port: int, *, reflection: bool = False) -> gRPCOptions:
+    """Serve's gRPC ingress; with reflection, whoever asks is told what it offers."""
+    return gRPCOptions(port=port, grpc_servicer_functions=[SERVICER], enable_reflection=reflection)
 
 
 def endpoints(workflow: Workflow, port: int) -> tuple[dict[str, str], str]:

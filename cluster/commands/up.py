@@ -8,7 +8,7 @@ import typer
 
 from cluster.head import default_profile
 from cluster.options import Json, Workspace
-from cluster.session import bring_up, take_down
+from cluster.session import Beside, bring_up, take_down
 from engine.config.experiment import load_workflow
 from engine.config.tls import Tls
 from engine.errors import ConfigError
@@ -27,7 +27,11 @@ def up(
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key.")] = None,
     tls_host: Annotated[str, typer.Option(help="Where HTTPS listens.")] = "127.0.0.1",
     tls_port: Annotated[int, typer.Option(help="The HTTPS port.")] = 8443,
+    grpc_port: Annotated[int | None, typer.Option(help="Serve gRPC on this port, too.")] = None,
     *,
+    reflection: Annotated[
+        bool, typer.Option(help="gRPC tells whoever asks what it offers; for development.")
+    ] = False,
     dashboard: Annotated[
         bool, typer.Option(help="Start Ray's dashboard, which `ray job submit` needs.")
     ] = True,
@@ -47,13 +51,15 @@ def up(
         profile="fast" if chosen == "fast" else "plain",
         port=port,
         dashboard=dashboard,
-        tls=_tls(tls_cert, tls_key, tls_host, tls_port),
+        beside=Beside(_tls(tls_cert, tls_key, tls_host, tls_port), grpc_port, reflection),
     )
     if as_json:
         typer.echo(cluster.model_dump_json())
         return
     typer.echo(f"{workflow.workflow} is served at {cluster.url} ({cluster.profile} profile)")
     typer.echo(f"  curl {cluster.url}/healthz")
+    if cluster.grpc:
+        typer.echo(f"  gRPC: {cluster.grpc}, with the metadata `application: gateway`")
     if cluster.tls_url:
         typer.echo(f"  TLS 1.2 and 1.3: {cluster.tls_url}")
     if cluster.dashboard:

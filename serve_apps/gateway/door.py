@@ -14,6 +14,9 @@ from serve_apps.gateway.reading import native_call
 from serve_apps.gateway.streams import native_events
 from serve_apps.grpc.service import Reply
 
+STATUSES = {"invalid_request_error": 400, "timeout_error": 504, "unavailable_error": 503}
+"""Of the errors that end a stream; all others are the upstream's."""
+
 
 class BackDoor:
     """Asks the front what an HTTP client would have asked."""
@@ -39,10 +42,14 @@ class BackDoor:
             call = native_call(Incoming("POST", path, "", _raw(headers), b""), workflow, said)
             async with aclosing(native_events(self._desk.events(call))) as events:
                 async for kind, told in events:
-                    yield kind, {"status": 502, "error": told} if kind == "error" else told
+                    yield kind, _ended(told) if kind == "error" else told
         except TrimtabError as error:
             refusal = failure_of(error)
             yield "error", {"status": refusal.status, "error": json.loads(refusal.body)["error"]}
+
+
+def _ended(error: Json) -> Json:
+    return {"status": STATUSES.get(error["type"], 502), "error": error}
 
 
 def _raw(headers: Mapping[str, str]) -> dict[bytes, bytes]:

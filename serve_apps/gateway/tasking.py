@@ -1,6 +1,7 @@
 """Tasks as the gateway offers them: taken in by any replica, done by whichever has room."""
 
 import json
+from contextlib import aclosing
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -8,13 +9,12 @@ from engine.books.task import Claimed
 from engine.books.tasks import TaskBook
 from engine.errors import ClusterError
 from serve_apps.gateway.asgi import Incoming
-from serve_apps.gateway.call import Json
+from serve_apps.gateway.call import Answered, Json
 from serve_apps.gateway.desk import Desk
 from serve_apps.gateway.front import Route, run_body
 from serve_apps.gateway.protocol import Reply, error_body, json_reply, parsed, status_of
 from serve_apps.gateway.reading import native_call
 from serve_apps.gateway.traffic import Traffic
-from serve_apps.protection.refusal import RefusedError
 from serve_apps.tasks.desk import TaskDesk, Told
 from serve_apps.tasks.settings import TaskSettings
 from serve_apps.tasks.worker import Answer, TaskWorker
@@ -80,10 +80,14 @@ class Tasking:
         asked = json.loads(claimed.asked)
         request = Incoming("POST", "", "", {}, b"")
         call = native_call(request, claimed.workflow, asked, run=claimed.id)
-        try:
-            answered = await self._desk.answer(call)
-        except RefusedError as error:
-            raise ClusterError(str(error)) from error
+        answered: Answered | None = None
+        # heard out, not waited for: whoever stops listening ends the work
+        async with aclosing(self._desk.events(call)) as events:
+            async for kind, told in events:
+                if kind == "end":
+                    answered = told["answered"]
+        if answered is None:
+            raise ClusterError("this gateway fell behind the workflow's events; trying again")
         outcome = answered.outcome
         if answered.status == "ok":
             return Answer(status_of(outcome), run_body(answered))

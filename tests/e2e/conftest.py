@@ -16,7 +16,7 @@ import ray
 from cluster.demo.files import QUESTIONS, WORKFLOW
 from cluster.demo.users import Habits
 from cluster.head import default_profile, free_ports, load
-from cluster.session import bring_up, take_down
+from cluster.session import Beside, bring_up, take_down
 from engine.config.experiment import load_workflow
 
 CACHE = Path(".trimtab/test-cache")
@@ -25,8 +25,9 @@ CACHE = Path(".trimtab/test-cache")
 class Served:
     """A deployment of the demo's workflow in a workspace of its own."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, grpc: str) -> None:
         self.root = root
+        self.grpc = grpc
         self.workflow = load_workflow(WORKFLOW)
 
     @property
@@ -103,12 +104,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("workspace")
     CACHE.mkdir(parents=True, exist_ok=True)
     (root / "cache").symlink_to(CACHE.resolve())
-    served = Served(root)
+    port, grpc_port = free_ports(2)
+    served = Served(root, f"127.0.0.1:{grpc_port}")
     bring_up(
         root,
         served.workflow,
         profile=default_profile(),
-        port=free_ports(1)[0],
+        port=port,
+        beside=Beside(grpc_port=grpc_port),
         dashboard=False,
     )
     yield served
