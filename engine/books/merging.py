@@ -6,7 +6,8 @@ from engine.books.catalogue import FileRow
 from engine.books.compactor import Compactor, path_of
 from engine.books.parquet import digest_of, encode, load
 from engine.books.store import NEWEST
-from engine.evidence.records import Kind
+from engine.evidence.records import SCHEMAS, Kind
+from engine.evidence.timeline import TIMELINE
 
 TARGET_ROWS = 200_000
 """A file with this many rows is left alone."""
@@ -34,7 +35,10 @@ def merge(
     files = _neighbours(compactor.catalogue.live(kind), target_rows, least_files)
     if not files:
         return 0
-    table = pa.concat_tables(load(compactor.root, file, after=0, upto=NEWEST) for file in files)
+    columns = [*SCHEMAS[kind].names, *([TIMELINE] if kind == "trace" else [])]
+    table = pa.concat_tables(
+        load(compactor.root, file, after=0, upto=NEWEST, columns=columns) for file in files
+    )
     data = encode(table)
     file_id = compactor.catalogue.next_id()
     merged = FileRow(

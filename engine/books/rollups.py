@@ -1,7 +1,6 @@
 """The roll-ups of a workspace's traces, kept beside the store and made from it."""
 
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from engine.books.points import Passing, unwatched
 from engine.books.sqlite import Database
 from engine.books.store import Store
 from engine.errors import StoreCorruptError
-from engine.evidence.rollup import added, rolled, with_spans
+from engine.evidence.rollup import ASKED, added, rolled
 from engine.evidence.rollup_parts import Rolled, index_of
 
 MOST = 100_000
@@ -80,7 +79,7 @@ class Rollups:
         forced = self._remembered(store)
         count = 0
         for last in batches:
-            traces = store.read("trace", after=done, upto=last)
+            traces = store.read("trace", after=done, upto=last, columns=ASKED)
             self._add(_leaf(traces, forced, (done, last)))
             self._passing("leaf kept")
             count += traces.height
@@ -104,7 +103,9 @@ class Rollups:
             indices = connection.execute(
                 "SELECT parts FROM leaves WHERE newest_at >= ? ORDER BY upto", (rated_since,)
             ).fetchall()
-        newest = _leaf(store.read("trace", after=done), self._forced(store)[0], (done, done))
+        newest = _leaf(
+            store.read("trace", after=done, columns=ASKED), self._forced(store)[0], (done, done)
+        )
         feedback = store.read("feedback", since=rated_since, columns=_RATING)
         rated = feedback.select("trace_id").unique()
         return Rolled(
@@ -188,12 +189,6 @@ class Rollups:
 
 def _leaf(traces: pl.DataFrame, forced: Sequence[str], span: tuple[int, int]) -> Leaf:
     own = traces.filter(~pl.col("trace_id").is_in(forced)) if forced else traces
-    try:
-        own = with_spans(own)
-    except pl.exceptions.ComputeError:
-        # one trace whose spans nobody can read must not hide all the others
-        sound = own["spans"].map_elements(_sound, return_dtype=pl.String)
-        own = with_spans(own.with_columns(sound))
     newest_at = traces["at"].max()
     return Leaf(
         after=span[0],
@@ -203,14 +198,6 @@ def _leaf(traces: pl.DataFrame, forced: Sequence[str], span: tuple[int, int]) ->
         sums=rolled(own),
         index=index_of(own),
     )
-
-
-def _sound(spans: str) -> str:
-    try:
-        listed = json.loads(spans)
-    except ValueError:
-        return "[]"
-    return spans if isinstance(listed, list) and all(isinstance(s, dict) for s in listed) else "[]"
 
 
 def _opened(row: tuple[int, int, int, float, bytes, bytes]) -> Leaf:

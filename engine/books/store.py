@@ -9,9 +9,9 @@ import polars as pl
 import pyarrow as pa
 
 from engine.books.catalogue import Catalogue, FileRow
-from engine.books.parquet import load
+from engine.books.parquet import blank, load
 from engine.errors import StoreCorruptError
-from engine.evidence.records import SCHEMAS, Kind, empty
+from engine.evidence.records import SCHEMAS, Kind
 
 NEWEST = (1 << 63) - 1
 
@@ -56,7 +56,8 @@ class Store:
         """Read rows from one snapshot of the catalogue, with their `batch`.
 
         With `since`, files that were listed before this Unix time are left out; what they hold is
-        older, but not everything that is left is younger.
+        older, but not everything that is left is younger. A trace's `timeline` comes where
+        `columns` names it, or fields of it such as `timeline.node`.
 
         Raises:
             StoreCorruptError: A file is missing, torn or altered; the message names it.
@@ -75,9 +76,14 @@ class Store:
             else:
                 return _frame(kind, tables, columns)
 
-    def batches(self, kind: Kind, *, after: int, upto: int) -> list[int]:
-        """Batches at which a reader may stop between ``after`` and ``upto``, one file at a time."""
-        files = self._catalogue.live(kind, after=after, upto=upto)
+    def batches(
+        self, kind: Kind, *, after: int, upto: int, since: float | None = None
+    ) -> list[int]:
+        """Batches at which a reader may stop between ``after`` and ``upto``, one file at a time.
+
+        With `since`, only those of files listed at or after this Unix time.
+        """
+        files = self._catalogue.live(kind, after=after, upto=upto, since=since)
         return [file.last_batch for file in files if file.last_batch <= upto]
 
     def check(self) -> list[Problem]:
@@ -116,16 +122,9 @@ class Store:
 
 
 def _frame(kind: Kind, tables: list[pa.Table], columns: Sequence[str] | None) -> pl.DataFrame:
-    if not tables:
-        blank = empty(kind)
-        return blank if columns is None else blank.select(_ordered(kind, columns))
-    frame = pl.from_arrow(pa.concat_tables(tables))
+    frame = pl.from_arrow(pa.concat_tables(tables or [blank(kind, columns)]))
     assert isinstance(frame, pl.DataFrame)
     return frame
-
-
-def _ordered(kind: Kind, columns: Sequence[str]) -> list[str]:
-    return [*(name for name in SCHEMAS[kind].names if name in columns), "batch"]
 
 
 def _spool_problem(path: Path) -> str | None:

@@ -7,13 +7,13 @@ from typing import Any, Literal
 import polars as pl
 
 from engine.evidence.measure import Facts
+from engine.evidence.timeline import spans_of
 
 Scope = Literal["workflow", "node", "variant", "segment"]
 
 KEY = ("workflow", "scope", "name")
 MEASURES = ("duration_s", "cost_usd", "score")
 
-_SPANS = pl.List(pl.Struct({"node": pl.String, "duration_s": pl.Float64, "status": pl.String}))
 _COLUMNS = (*KEY, "trace_id", "at", "failed", "timed_out", *MEASURES)
 
 
@@ -114,18 +114,10 @@ def _ratings(feedback: pl.DataFrame) -> pl.DataFrame:
 
 def _nodes(traces: pl.DataFrame) -> pl.DataFrame:
     """One row a span; a node has no cost of its own on record."""
-    spans = pl.col("spans").fill_null("[]").replace("", "[]").str.json_decode(_SPANS)
-    status = pl.col("span").struct.field("status").fill_null("ok")
-    return (
-        traces.select("workflow", "trace_id", "at", "score", span=spans)
-        .explode("span")
-        .filter(pl.col("span").struct.field("node").is_not_null())
-        .with_columns(
-            scope=pl.lit("node"),
-            name=pl.col("span").struct.field("node"),
-            duration_s=pl.col("span").struct.field("duration_s"),
-            failed=status != "ok",
-            timed_out=status == "timeout",
-            cost_usd=pl.lit(None, dtype=pl.Float64),
-        )
+    return spans_of(traces, "workflow", "trace_id", "at", "score").with_columns(
+        scope=pl.lit("node"),
+        name=pl.col("node").cast(pl.String),
+        failed=pl.col("status") != "ok",
+        timed_out=pl.col("status") == "timeout",
+        cost_usd=pl.lit(None, dtype=pl.Float64),
     )

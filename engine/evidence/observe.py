@@ -1,6 +1,6 @@
 """Hot problems: what is slow, failing, timing out, expensive or badly rated, and where."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import ceil, exp, log, sqrt
@@ -99,11 +99,11 @@ def observe(
     Raises:
         ConfigError: A limit is not above 0.
     """
-    _check(window_s=window_s, min_calls=min_calls, slow_mean_s=slow_mean_s, error_share=error_share)
+    check(window_s=window_s, min_calls=min_calls, slow_mean_s=slow_mean_s, error_share=error_share)
     calls = calls_of(facts, after=now - window_s, upto=now)
     earlier = rows_of(calls_of(facts, after=now - 2 * window_s, upto=now - window_s))
     limits = Limits(min_calls, slow_mean_s, error_share)
-    found = [_with_examples(one, calls) for one in _problems(rows_of(calls), earlier, limits)]
+    found = [with_examples(one, calls) for one in _problems(rows_of(calls), earlier, limits)]
     return sorted(found, key=_worst_first)
 
 
@@ -121,15 +121,19 @@ def observe_rolled(
     Raises:
         ConfigError: A limit is not above 0.
     """
-    _check(window_s=window_s, **vars(limits))
+    check(window_s=window_s, **vars(limits))
     upto = (minute_of(now) + 1) * MINUTE_S
     length_s = max(MINUTE_S, ceil(window_s / MINUTE_S) * MINUTE_S)
     newest = within(rolled, after=upto - length_s, upto=upto)
-    earlier = parts_of(within(rolled, after=upto - 2 * length_s, upto=upto - length_s))
-    problems = list(_problems(parts_of(newest), earlier, limits))
-    rated = rated_calls(newest) if any(one.kind == "badly_rated" for one in problems) else None
-    found = [_with_rolled_examples(one, newest, rated) for one in problems]
-    return sorted(found, key=_worst_first)
+    earlier = within(rolled, after=upto - 2 * length_s, upto=upto - length_s)
+    found = problems_between(newest, earlier, limits)
+    rated = rated_calls(newest) if any(one.kind == "badly_rated" for one in found) else None
+    return [_with_rolled_examples(one, newest, rated) for one in found]
+
+
+def problems_between(newest: Rolled, earlier: Rolled, limits: Limits) -> list[Problem]:
+    """What the newest sums say beside those of the window before, without examples."""
+    return sorted(_problems(parts_of(newest), parts_of(earlier), limits), key=_worst_first)
 
 
 def _problems(every: Sequence[Row], earlier: Sequence[Row], limits: Limits) -> Iterator[Problem]:
@@ -151,7 +155,12 @@ def _worst_first(problem: Problem) -> tuple[float, int, str, str, str, str]:
     return (-problem.severity, -problem.calls, *place)
 
 
-def _check(**limits: float) -> None:
+def check(**limits: float) -> None:
+    """Refuse limits that nothing could be held against.
+
+    Raises:
+        ConfigError: A limit is not above 0.
+    """
     for name, limit in limits.items():
         if not limit > 0:
             raise ConfigError(f"observe: {name} is {limit!r}; it must be above 0")
@@ -243,17 +252,23 @@ _WORST: dict[ProblemKind, Callable[[pl.DataFrame], pl.DataFrame]] = {
 }
 
 
-def _with_examples(problem: Problem, calls: pl.DataFrame) -> Problem:
+def with_examples(problem: Problem, calls: pl.DataFrame) -> Problem:
+    """The problem with the worst of these calls."""
+    return replace(problem, trace_ids=tuple(worst_of(problem, calls)["trace_id"].to_list()))
+
+
+def worst_of(problem: Problem, calls: pl.DataFrame) -> pl.DataFrame:
+    """The worst of a part's calls, each of another request."""
     own = calls.filter(
         (pl.col("workflow") == problem.workflow)
         & (pl.col("scope") == problem.scope)
         & (pl.col("name") == problem.name)
     )
-    worst = _WORST[problem.kind](own)["trace_id"].unique(maintain_order=True)
-    return replace(problem, trace_ids=tuple(worst.head(EXAMPLES).to_list()))
+    worst = _WORST[problem.kind](own)
+    return worst.unique("trace_id", keep="first", maintain_order=True).head(EXAMPLES)
 
 
-_ROLLED: dict[ProblemKind, str] = {
+WORST_BY: Mapping[ProblemKind, str] = {
     "slow": "slowest",
     "slower": "slowest",
     "failing": "failures",
@@ -261,11 +276,12 @@ _ROLLED: dict[ProblemKind, str] = {
     "expensive": "dearest",
     "dearer": "dearest",
 }
+"""The column of a sum that says where a problem's worst calls are."""
 
 
 def _with_rolled_examples(problem: Problem, rolled: Rolled, rated: pl.DataFrame | None) -> Problem:
     if problem.kind == "badly_rated" and rated is not None:
-        return _with_examples(problem, rated)
+        return with_examples(problem, rated)
     place = (problem.workflow, problem.scope, problem.name)
-    worst = islice(examples_of(rolled, _ROLLED[problem.kind], place), EXAMPLES)
+    worst = islice(examples_of(rolled, WORST_BY[problem.kind], place), EXAMPLES)
     return replace(problem, trace_ids=tuple(worst))

@@ -9,6 +9,8 @@ from math import ceil, log
 
 import polars as pl
 
+from engine.evidence.timeline import TIMELINE, spans_of
+
 MINUTE_S = 60.0
 PART = ("workflow", "variant", "segment", "node")
 KEY = (*PART, "minute")
@@ -29,16 +31,13 @@ WORST: Mapping[str, tuple[str, str | None]] = {
 }
 """Kinds of examples: which column's greatest come first, and of which calls."""
 
-_SAID = {
-    "duration_s": pl.Float64,
-    "status": pl.String,
-    "error": pl.String,
-    "input_tokens": pl.Int64,
-    "output_tokens": pl.Int64,
-    "cost_usd": pl.Float64,
-    "cache_hit": pl.Boolean,
-}
-_SPANS = pl.List(pl.Struct({"node": pl.String, **_SAID}))
+_SAID = (
+    *("duration_s", "status", "error", "input_tokens", "output_tokens"),
+    *("cost_usd", "cache_hit"),
+)
+"""What a request says, and each of its spans."""
+ASKED = ("trace_id", "at", "workflow", "variant", "segment", *_SAID, TIMELINE)
+"""The columns of a trace that a roll-up is made of."""
 
 
 def minute_of(at: float) -> int:
@@ -46,29 +45,15 @@ def minute_of(at: float) -> int:
     return ceil(at / MINUTE_S) - 1
 
 
-def with_spans(traces: pl.DataFrame) -> pl.DataFrame:
-    """The traces with their spans read, where they aren't yet: it costs more than all the rest."""
-    if traces.schema["spans"] != pl.String:
-        return traces
-    text = pl.col("spans").fill_null("[]").replace("", "[]")
-    return traces.with_columns(text.str.json_decode(_SPANS))
-
-
 def rolled(traces: pl.DataFrame) -> pl.DataFrame:
     """The roll-up of these traces, one row a part and minute."""
-    named = with_spans(traces).with_columns(
+    named = traces.with_columns(
         pl.col("workflow", "variant", "segment").fill_null(""),
         minute=((pl.col("at") / MINUTE_S).ceil() - 1).cast(pl.Int64),
     )
     kept = ("trace_id", "at", "workflow", "variant", "segment", "minute")
-    said = pl.col("span").struct.field
-    parts = (
-        named.select(*kept, span="spans")
-        .explode("span")
-        .filter(said("node").is_not_null())
-        .select(*kept, said("node"), *(said(name) for name in _SAID))
-        .with_columns(pl.col("status").fill_null("ok"))
-    )
+    spans = spans_of(named, *kept).select(*kept, "node", *_SAID)
+    parts = spans.cast({pl.Categorical: pl.String})
     whole = named.select(*kept, pl.lit("").alias("node"), *_SAID)
     calls = pl.concat([whole, parts]).with_columns(
         failed=pl.col("status") != "ok",
@@ -82,7 +67,7 @@ def rolled(traces: pl.DataFrame) -> pl.DataFrame:
         pl.col("failed", "timed_out").sum().cast(pl.Int64),
         pl.col("cache_hit").sum().cast(pl.Int64).alias("cache_hits"),
         pl.col("cache_hit").count().cast(pl.Int64).alias("cache_asked"),
-        *(one for name in MEASURES for one in _sums_of(name)),
+        *(one for name in MEASURES for one in moments_of(name)),
         pl.col(*TOTALS).sum(),
         _tallied(pl.col("error").filter("failed").fill_null(""), pl.String).alias("errors"),
         _tallied(pl.col("bucket").drop_nulls(), pl.Int64).alias("latency"),
@@ -120,7 +105,8 @@ def quantile_s(latency: Iterable[Mapping[str, int]], share: float) -> float | No
     return None
 
 
-def _sums_of(name: str) -> Iterable[pl.Expr]:
+def moments_of(name: str) -> Iterable[pl.Expr]:
+    """What a mean and a variance of this column add up from."""
     value = pl.col(name)
     yield value.count().cast(pl.Int64).alias(f"{name}_n")
     yield value.sum().alias(f"{name}_sum")

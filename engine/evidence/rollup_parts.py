@@ -7,9 +7,11 @@ from typing import Any
 import polars as pl
 
 from engine.evidence.calls import Row, Scope, Spread
-from engine.evidence.rollup import COUNTS, MEASURES, minute_of, with_spans
+from engine.evidence.rollup import MEASURES, minute_of
+from engine.evidence.timeline import TIMELINE, with_timeline
 
 _PLACE = ("workflow", "scope", "name")
+_COUNTS = ("calls", "failed", "timed_out")
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,10 @@ def index_of(traces: pl.DataFrame) -> pl.DataFrame:
 
     One text a trace, because there are few different ones: they are kept and read as numbers.
     """
-    nodes = pl.col("spans").list.eval(pl.element().struct.field("node").drop_nulls())
-    return with_spans(traces).select(
+    nodes = pl.col(TIMELINE).list.eval(
+        pl.element().struct.field("node").drop_nulls().cast(pl.String)
+    )
+    return with_timeline(traces).select(
         "trace_id",
         "at",
         pl.col("workflow", "variant", "segment").fill_null(""),
@@ -53,8 +57,8 @@ def parts_of(rolled: Rolled) -> list[Row]:
     moments = [f"{name}_{what}" for name in MEASURES for what in ("n", "sum", "sq")]
     placed = pl.concat(
         [
-            frame.group_by(_PLACE).agg(pl.col(*COUNTS, *moments).sum())
-            for frame in _scoped(rolled.sums)
+            frame.group_by(_PLACE).agg(pl.col(*_COUNTS, *moments).sum())
+            for frame in scoped(rolled.sums)
         ]
     )
     rated = rated_calls(rolled)
@@ -79,20 +83,20 @@ def rated_calls(rolled: Rolled) -> pl.DataFrame:
     listed = whose.with_columns(node=pl.col("nodes").str.split("\n")).explode("node")
     nodes = listed.filter(pl.col("node") != "")
     requests = whose.drop("nodes").with_columns(node=pl.lit(""))
-    frames = _scoped(pl.concat([requests, nodes.select(requests.columns)]))
+    frames = scoped(pl.concat([requests, nodes.select(requests.columns)]))
     return pl.concat([frame.select(*_PLACE, "trace_id", "at", "score") for frame in frames])
 
 
 def examples_of(rolled: Rolled, kind: str, place: tuple[str, Scope, str]) -> Iterator[str]:
     """The worst requests of a part, the worst first; `kind` is a column of examples."""
-    own = pl.concat([frame.select(*_PLACE, kind) for frame in _scoped(rolled.sums)]).filter(
+    own = pl.concat([frame.select(*_PLACE, kind) for frame in scoped(rolled.sums)]).filter(
         *(pl.col(column) == value for column, value in zip(_PLACE, place, strict=True))
     )
     worst = own.explode(kind, empty_as_null=False).unnest(kind).sort("value", descending=True)
     yield from worst["trace_id"].unique(maintain_order=True)
 
 
-def _scoped(sums: pl.DataFrame) -> Iterable[pl.DataFrame]:
+def scoped(sums: pl.DataFrame) -> Iterable[pl.DataFrame]:
     """The rows under the names that a reader knows; a node has no cost of its own on record."""
     whole = sums.filter(pl.col("node") == "")
     for scope in ("workflow", "variant", "segment"):

@@ -12,22 +12,19 @@ import polars as pl
 
 from cluster.bench.rows import Row, compared, judged
 from cluster.bench.store.traffic import NODES, fill
+from engine.books.inspection import problems_in_traces
 from engine.books.rollups import Rollups
 from engine.books.store import Store
-from engine.evidence.facts import Facts
-from engine.evidence.observe import observe, observe_rolled
+from engine.evidence.observe import observe_rolled
+from engine.evidence.tally import ASKED
+from engine.evidence.timeline import spans_of
 
 NOW = 1_800_000_000.0
 WINDOW_S = 3_600.0
 ROUNDS = 3
 GOALS = {"rollups": "< 1", "raw": "< 3"}
 
-_ASKED = (
-    *("trace_id", "at", "workflow", "variant", "segment"),
-    *("status", "duration_s", "cost_usd", "spans"),
-)
 _COLUMNS = ("workflow", "variant", "segment", "node", "at", "failed", "timed_out", "duration_s")
-_SPANS = pl.List(pl.Struct({"node": pl.String, "duration_s": pl.Float64, "status": pl.String}))
 _QUERY = " UNION ALL ".join(
     f"SELECT workflow, '{scope}', {name}, \"at\" > {NOW - WINDOW_S}, count(*), sum(failed), "
     "sum(timed_out), avg(duration_s), avg(duration_s * duration_s) FROM calls "
@@ -53,7 +50,7 @@ def measure(root: Path, *, quick: bool) -> list[Row]:
         folded_s = _seconds(lambda: _folded(workspace), rounds=1)
         ours = {
             "rollups": _seconds(lambda: _from_rollups(workspace), ROUNDS),
-            "raw": _seconds(lambda: _from_traces(workspace), 1),
+            "raw": _seconds(lambda: _from_traces(workspace), ROUNDS),
         }
         peers = {"sqlite": _sqlite(workspace), "duckdb": _duckdb(workspace)}
     found = [
@@ -91,13 +88,7 @@ def _from_rollups(root: Path) -> None:
 
 
 def _from_traces(root: Path) -> None:
-    with closing(Store(root)) as store:
-        facts = Facts(
-            store.read("exposure", columns=("trace_id", "forced")),
-            store.read("trace", columns=_ASKED),
-            store.read("feedback"),
-        )
-    observe(facts, now=NOW, window_s=WINDOW_S)
+    problems_in_traces(root, now=NOW, window_s=WINDOW_S)
 
 
 def _sqlite(root: Path) -> float | None:
@@ -136,13 +127,9 @@ def _calls(root: Path) -> Iterator[pl.DataFrame]:
     with closing(Store(root)) as store:
         done = 0
         for last in store.batches("trace", after=0, upto=store.position()):
-            traces = store.read("trace", after=done, upto=last)
+            traces = store.read("trace", after=done, upto=last, columns=ASKED)
             done = last
-            spans = (
-                traces.select(*kept, span=pl.col("spans").str.json_decode(_SPANS))
-                .explode("span")
-                .unnest("span")
-            )
+            spans = spans_of(traces, *kept)
             whole = traces.select(*kept, "duration_s", "status", node=pl.lit(""))
             every = pl.concat([whole, spans.select(whole.columns)])
             yield every.with_columns(
