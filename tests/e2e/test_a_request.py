@@ -1,11 +1,13 @@
 """The first path: gateway, split, exposure, slot, graph, trace, answer."""
 
+import json
 import time
 
 import httpx2
 import openai
 import polars as pl
 import pytest
+from websockets.sync.client import connect
 
 from engine.books.store import Store
 from engine.experiment.variant import variant_of
@@ -79,6 +81,43 @@ def test_a_conversation_is_one_unit(served, client):
 
     assert len(units) == 1
     assert second.headers["x-trimtab-conversation"] == conversation
+
+
+def test_a_streamed_answer_comes_in_pieces_and_is_traced(served, client):
+    raw = client.chat.completions.with_raw_response.create(
+        model="docs-qa",
+        messages=[{"role": "user", "content": QUESTION}],
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    *chunks, last = list(raw.parse())
+
+    pieces = [c.choices[0].delta.content for c in chunks if c.choices[0].delta.content]
+    trace = stored(served, "trace", "trace_id", raw.headers["x-trimtab-trace-id"])
+    assert len(pieces) > 1
+    assert last.usage.total_tokens > 0
+    assert trace["status"].to_list() == ["ok"]
+
+
+def test_a_websocket_tells_a_run_as_it_happens(served):
+    url = served.url.replace("http", "ws") + "/v1/workflows/docs-qa/run"
+
+    with connect(url) as socket:
+        socket.send(json.dumps({"input": QUESTION}))
+        events = [json.loads(socket.recv())]
+        while events[-1]["event"] not in ("done", "error"):
+            events.append(json.loads(socket.recv()))
+
+    assert [events[0]["event"], events[1]["event"]] == ["begun", "plan"]
+    assert events[-1]["data"]["output"]
+
+
+def test_the_models_and_their_vectors_are_offered(client):
+    names = [model.id for model in client.models.list()]
+    vectors = client.embeddings.create(model="all-MiniLM-L6-v2", input=["one", "two"])
+
+    assert {"docs-qa", "all-MiniLM-L6-v2"} <= set(names)
+    assert [len(one.embedding) for one in vectors.data] == [384, 384]
 
 
 def test_the_native_route_answers_the_same_workflow(http):
