@@ -21,11 +21,10 @@ from engine.evidence.observe import (
     check,
     problems_between,
     with_examples,
-    worst_of,
 )
 from engine.evidence.records import Kind, empty
 from engine.evidence.rollup_parts import Rolled, index_of, rated_calls
-from engine.evidence.tally import ASKED, tallied, worst_files
+from engine.evidence.tally import ASKED, suspects, tallied, worst_of_all
 
 LATE_S = 60.0
 """A file may be listed this long before the time stamp of its newest row."""
@@ -72,6 +71,7 @@ class _Inspection:
     ) -> None:
         self._store, self._threads = store, threads
         self._now, self._window_s = now, window_s
+        self._recent = pl.col("at") > now - window_s
         self._since = now - 2 * window_s - LATE_S
         self._upto = store.position()
         self._feedback = store.read("feedback", upto=self._upto, since=self._since, columns=_RATING)
@@ -121,11 +121,10 @@ class _Inspection:
 
     def _told(self, file: Batches) -> _Told:
         traces = self._traces(file)
-        recent = pl.col("at") > self._now - self._window_s
-        newest = traces.filter(recent)
+        newest = traces.filter(self._recent)
         return _Told(
             newest=tallied(newest),
-            earlier=tallied(traces.filter(~recent)),
+            earlier=tallied(traces.filter(~self._recent)),
             index=index_of(newest.join(self._rated, on="trace_id", how="semi")),
         )
 
@@ -133,19 +132,21 @@ class _Inspection:
         self, found: list[Problem], sums: pl.DataFrame, files: list[Batches]
     ) -> list[pl.DataFrame]:
         """The calls that may be examples, from the few files where they lie."""
-        meant: dict[Batches, list[Problem]] = {}
-        for one in found:
-            if one.kind in WORST_BY:
-                place = (one.workflow, one.scope, one.name)
-                for number in worst_files(sums, WORST_BY[one.kind], place, EXAMPLES):
-                    meant.setdefault(files[number], []).append(one)
+        asked = {
+            (WORST_BY[one.kind], (one.workflow, one.scope, one.name))
+            for one in found
+            if one.kind in WORST_BY
+        }
+        worst = [worst_of_all(sums, kind, place, EXAMPLES) for kind, place in sorted(asked)]
+        lie = sorted({number for one in worst for number in one.files})
 
-        def worst(file: Batches) -> pl.DataFrame:
-            facts = Facts(empty("exposure"), self._traces(file), empty("feedback"))
-            calls = calls_of(facts, after=self._now - self._window_s, upto=self._now)
-            return pl.concat(worst_of(one, calls) for one in meant[file])
+        def calls(number: int) -> pl.DataFrame:
+            traces = self._traces(files[number]).filter(self._recent)
+            few = suspects(traces, [one for one in worst if number in one.files])
+            facts = Facts(empty("exposure"), few, empty("feedback"))
+            return calls_of(facts, after=self._now - self._window_s, upto=self._now)
 
-        return list(self._threads.map(worst, meant))
+        return list(self._threads.map(calls, lie))
 
 
 _RATING = ("trace_id", "at", "metric", "score")

@@ -253,19 +253,14 @@ _WORST: dict[ProblemKind, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 
 def with_examples(problem: Problem, calls: pl.DataFrame) -> Problem:
-    """The problem with the worst of these calls."""
-    return replace(problem, trace_ids=tuple(worst_of(problem, calls)["trace_id"].to_list()))
-
-
-def worst_of(problem: Problem, calls: pl.DataFrame) -> pl.DataFrame:
-    """The worst of a part's calls, each of another request."""
+    """The problem with the worst of these calls, each of another request."""
     own = calls.filter(
         (pl.col("workflow") == problem.workflow)
         & (pl.col("scope") == problem.scope)
         & (pl.col("name") == problem.name)
     )
-    worst = _WORST[problem.kind](own)
-    return worst.unique("trace_id", keep="first", maintain_order=True).head(EXAMPLES)
+    worst = _WORST[problem.kind](own)["trace_id"].unique(maintain_order=True)
+    return replace(problem, trace_ids=tuple(worst.head(EXAMPLES).to_list()))
 
 
 WORST_BY: Mapping[ProblemKind, str] = {
