@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types contracts unit e2e bench clean
+.PHONY: help install demo test lint types contracts unit e2e proto chaos bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,10 +34,16 @@ contracts:
 	$(BIN)/lint-imports
 
 unit: ## laws that need no cluster, with full branch coverage of the statistics
-	$(BIN)/pytest -m "not serve" --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
+	$(BIN)/pytest -n auto --dist worksteal -m "not serve" --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 e2e: ## the three paths and the faults, on a real cluster
 	$(BIN)/pytest -m serve
+
+proto: install ## the gRPC modules, from the proto file
+	$(BIN)/python -m serve_apps.grpc.generate
+
+chaos: install ## every fault for ten minutes
+	$(BIN)/trimtab chaos run --minutes 10 --file chaos-report.json
 
 bench: install ## the gateway against two bare hops, and the method's promises
 	$(BIN)/trimtab bench serving
