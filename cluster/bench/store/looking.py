@@ -129,7 +129,7 @@ def _calls(root: Path) -> Iterator[pl.DataFrame]:
         for last in store.batches("trace", after=0, upto=store.position()):
             traces = store.read("trace", after=done, upto=last, columns=ASKED)
             done = last
-            spans = spans_of(traces, *kept)
+            spans = spans_of(traces, *kept).cast({pl.Categorical: pl.String})
             whole = traces.select(*kept, "duration_s", "status", node=pl.lit(""))
             every = pl.concat([whole, spans.select(whole.columns)])
             yield every.with_columns(
