@@ -5,13 +5,15 @@ import importlib
 import pytest
 from typer.testing import CliRunner
 
-from cluster.bench.store.looking import NOW
+from cluster.bench.store.looking import NOW, WINDOW_S, flat_calls
 from cluster.bench.store.run import PARTS, parts
 from cluster.bench.store.traffic import NODES, facts, fill
 from cluster.main import app
+from engine.books.inspection import problems_in_traces
 from engine.books.rollups import Rollups
 from engine.books.store import Store
 from engine.errors import ConfigError
+from engine.evidence.observe import Limits
 from engine.evidence.rollup import added
 
 
@@ -41,6 +43,25 @@ def test_the_traffic_is_what_it_says(tmp_path):
 
     assert dict(sums.select("node", "calls").rows()) == dict.fromkeys(("", *NODES), 1_000)
     assert store.read("feedback").height == 50
+
+
+def test_the_peers_are_asked_of_the_same_calls(tmp_path):
+    fill(tmp_path, 1_000, now=NOW, length_s=60.0)
+
+    (calls,) = flat_calls(tmp_path)
+
+    assert dict(calls["node"].value_counts().rows()) == dict.fromkeys(("", *NODES), 1_000)
+
+
+def test_the_traffic_has_a_slow_node_for_who_asks_strictly(tmp_path):
+    fill(tmp_path, 1_000, now=NOW, length_s=2 * WINDOW_S)
+
+    problems = problems_in_traces(
+        tmp_path, now=NOW, window_s=WINDOW_S, limits=Limits(slow_mean_s=0.1)
+    )
+
+    assert {one.name for one in problems if one.scope == "node"} >= set(NODES)
+    assert all(len(one.trace_ids) == 3 for one in problems)
 
 
 def test_a_request_is_an_exposure_and_a_trace_of_one_id():

@@ -98,7 +98,7 @@ def _sqlite(root: Path) -> float | None:
             'CREATE TABLE calls(workflow TEXT, variant TEXT, segment TEXT, node TEXT, "at" REAL, '
             "failed INTEGER, timed_out INTEGER, duration_s REAL)"
         )
-        for calls in _calls(root):
+        for calls in flat_calls(root):
             peer.executemany("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?)", calls.iter_rows())
         peer.commit()
         return _seconds(lambda: peer.execute(_QUERY).fetchall(), 1)
@@ -114,14 +114,14 @@ def _duckdb(root: Path) -> float | None:
             "CREATE TABLE calls(workflow VARCHAR, variant VARCHAR, segment VARCHAR, node VARCHAR, "
             '"at" DOUBLE, failed INTEGER, timed_out INTEGER, duration_s DOUBLE)'
         )
-        for calls in _calls(root):
+        for calls in flat_calls(root):
             peer.register("part", calls.to_arrow())
             peer.execute("INSERT INTO calls SELECT * FROM part")
             peer.unregister("part")
         return _seconds(lambda: peer.execute(_QUERY).fetchall(), ROUNDS)
 
 
-def _calls(root: Path) -> Iterator[pl.DataFrame]:
+def flat_calls(root: Path) -> Iterator[pl.DataFrame]:
     """Requests and spans as flat rows, file by file."""
     kept = ("workflow", "variant", "segment", "at")
     with closing(Store(root)) as store:
