@@ -35,6 +35,9 @@ log = logging.getLogger("trimtab.control")
 TICK_S = 0.05
 COMPACT_S = 1.0
 TIDY_S = 60.0
+SETTLE_S = 10.0
+"""So long a control actor that just began waits for the newest split before it publishes an older
+one: gateways still have what its predecessor published, and must not go back behind it."""
 KINDS: tuple[Kind, ...] = ("exposure", "trace", "feedback")
 
 
@@ -57,6 +60,7 @@ class Control:
         self._outside: Outside | None = None
         self._decided: DecisionMeters | None = None
         self._clock = clock
+        self._began_at = clock()
         self._ledger = Ledger(str(self._root / "ledger.db"))
         self._compactor: Compactor | None = None
         self._seating = Seating(tuple(slots))
@@ -64,6 +68,7 @@ class Control:
         self._state = State()
         self._leases = Leases()
         self._history = History()
+        self._configs: dict[str, tuple[dict[str, Any], Workflow]] = {}
         self._demand = Demand()
         self._ushers = Ushers(self._publish, self._saw)
         self._published = Snapshot(revision=time.time_ns(), workflows={})
@@ -162,7 +167,7 @@ class Control:
         wants: dict[Key, Seat] = {}
         kept: set[Key] = set()
         for workflow in self._state.workflows.values():
-            if _is_inline(workflow):
+            if self._configured(workflow).deploy.placement == "inline":
                 for seat in wanted(workflow.name, workflow.split, 1).values():
                     self._ushers.seat_inline(seat)
                 continue
@@ -171,12 +176,20 @@ class Control:
         for slot, seat in self._seating.place(wants, kept).items():
             self._ushers.seat(slot, seat)
 
+    def _configured(self, workflow: WorkflowState) -> Workflow:
+        """What is installed, as settings; every tick asks for them several times."""
+        known = self._configs.get(workflow.name)
+        if known is None or known[0] is not workflow.config:
+            known = workflow.config, Workflow.model_validate(workflow.config)
+            self._configs[workflow.name] = known
+        return known[1]
+
     def _saw(self, key: Key, in_flight: float) -> None:
         self._demand.saw(key, in_flight, self._clock())
 
     def _wanted(self, workflow: WorkflowState) -> dict[Key, Seat]:
         """Seats grow before a split is published and shrink after it, and follow their load."""
-        deploy = Workflow.model_validate(workflow.config).deploy
+        deploy = self._configured(workflow).deploy
         full, calm_since = deploy.slot_replicas, self._clock() - deploy.calm_s
         wants = wanted(workflow.name, workflow.split, full)
         published = self._published.workflows.get(workflow.name)
@@ -206,7 +219,7 @@ class Control:
     def _snapshot(self, workflow: WorkflowState) -> WorkflowSnapshot | None:
         """The newest split whose variants are all seated; an older one stays until then."""
         routes = self._routes(workflow)
-        config = Workflow.model_validate(workflow.config)
+        config = self._configured(workflow)
         seated = (
             version
             for version in sorted(workflow.splits, reverse=True)
@@ -214,6 +227,8 @@ class Control:
             and (version != workflow.split.version or self._is_ready(workflow))
         )
         former = self._published.workflows.get(workflow.name)
+        if former is None and self._clock() - self._began_at < SETTLE_S:
+            seated = (version for version in seated if version == workflow.split.version)
         version = next(seated, former.version if former else None)
         if version is None:
             return None
@@ -234,7 +249,7 @@ class Control:
 
     def _routes(self, workflow: WorkflowState) -> dict[str, str]:
         """Where each variant answers that is seated, and fit to."""
-        if _is_inline(workflow):
+        if self._configured(workflow).deploy.placement == "inline":
             inline = self._ushers.inline
             routes = {variant: INLINE for name, variant in inline if name == workflow.name}
         else:
@@ -247,16 +262,12 @@ class Control:
 
     def _is_ready(self, workflow: WorkflowState) -> bool:
         """Whether every seat of the newest split has the replicas that its share asks for."""
-        if _is_inline(workflow):
+        if self._configured(workflow).deploy.placement == "inline":
             return True
         ready = {seat.key: seat.replicas for seat in self._ushers.ready.values()}
-        full = Workflow.model_validate(workflow.config).deploy.slot_replicas
+        full = self._configured(workflow).deploy.slot_replicas
         wants = wanted(workflow.name, workflow.split, full)
         return all(ready.get(key, 0) >= seat.replicas for key, seat in wants.items())
-
-
-def _is_inline(workflow: WorkflowState) -> bool:
-    return Workflow.model_validate(workflow.config).deploy.placement == "inline"
 
 
 def start_control(root: Path, slots: list[str], observability: Observability) -> Any:

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -18,6 +19,7 @@ from serve_apps.names import GATEWAY
 from serve_apps.seating import Key, Seat
 
 SEAT_TIMEOUT_S = 60.0
+AGAIN_S = 2.0
 ROLL_CALL_S = 1.0
 NOT_YET = (RayError, RayServeException, TimeoutError, RuntimeError)
 
@@ -82,33 +84,40 @@ class Ushers:
                 self.addresses[slot] = warm
 
     async def _warm(self, slot: str, seat: Seat) -> None:
-        """Scale a slot, wait until every replica has built its variant, then tell."""
-        give_up = time.monotonic() + SEAT_TIMEOUT_S
-        while time.monotonic() < give_up:
+        """Scale a slot, wait until every replica has built its variant, then tell.
+
+        Fewer than it should have are told of, too: they answer meanwhile, and whether they are
+        enough for a split is not decided here.
+        """
+        # Never given up: a slot may only be starting, and nobody would begin to seat again.
+        slowly = time.monotonic() + SEAT_TIMEOUT_S
+        while True:
             with self._noted(slot, seat):
                 if self._scaled.get(slot) != seat.replicas:
                     await self._scale(slot, seat.replicas)
                     self._scaled[slot] = seat.replicas
                 found = await self._asked(slot, "warm", seat.workflow, seat.variant)
-                if len(found) >= seat.replicas:
-                    self.ready[slot], self.addresses[slot] = seat, tuple(sorted(found))
+                if found:
+                    self.ready[slot] = replace(seat, replicas=min(len(found), seat.replicas))
+                    self.addresses[slot] = tuple(sorted(found))
                     self.failed.pop(_named(seat), None)
                     await self._told()
+                if len(found) >= seat.replicas:
                     return
             # Whoever brought the slot up again has begun with one replica.
             self._scaled.pop(slot, None)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1 if time.monotonic() < slowly else AGAIN_S)
 
     async def _warm_inline(self, seat: Seat) -> None:
-        give_up = time.monotonic() + SEAT_TIMEOUT_S
-        while time.monotonic() < give_up and seat.key not in self.inline:
+        slowly = time.monotonic() + SEAT_TIMEOUT_S
+        while seat.key not in self.inline:
             with self._noted(GATEWAY, seat):
                 if await self._asked(GATEWAY, "warm", seat.workflow, seat.variant):
                     self.inline.add(seat.key)
                     self.failed.pop(_named(seat), None)
                     await self._told()
                     break
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1 if time.monotonic() < slowly else AGAIN_S)
         del self._busy[seat.key]
 
     async def _asked(

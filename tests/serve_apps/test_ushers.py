@@ -26,6 +26,7 @@ class Slots(Ushers):
         self.seen = []
         self.replicas = {"slot-0": [Replica("a:1/x")]}
         self.scaled = []
+        self.most = 8
         super().__init__(self._nothing, lambda key, load: self.seen.append((key, load)))
 
     async def _nothing(self):
@@ -34,7 +35,9 @@ class Slots(Ushers):
     async def _scale(self, slot, replicas):
         self.scaled.append((slot, replicas))
         there = self.replicas[slot]
-        there += [Replica(f"{slot}:{number}/x") for number in range(len(there), replicas)]
+        there += [
+            Replica(f"{slot}:{number}/x") for number in range(len(there), min(replicas, self.most))
+        ]
         del there[replicas:]
 
     async def _asked(self, app, method, *said, within_s=0.0):
@@ -67,6 +70,20 @@ async def test_a_slot_is_ready_when_every_replica_has_built_its_variant(slots):
     assert all("old" in one.holds for one in slots.replicas["slot-0"])
 
 
+async def test_the_replicas_that_there_are_answer_while_the_others_are_waited_for(slots):
+    slots.most = 1
+
+    slots.seat("slot-0", PAIR)
+    while not slots.ready:  # noqa: ASYNC110 - the slots' own turns are waited for
+        await asyncio.sleep(0)
+
+    assert slots.ready == {"slot-0": OLD}
+    assert slots.addresses == {"slot-0": ("a:1/x",)}
+    slots.most = 2
+    await slots._busy["slot-0"]
+    assert slots.ready == {"slot-0": PAIR}
+
+
 async def test_a_variant_of_as_many_replicas_is_seated_without_asking_serve(slots):
     await seated(slots, OLD)
 
@@ -74,6 +91,14 @@ async def test_a_variant_of_as_many_replicas_is_seated_without_asking_serve(slot
 
     assert slots.ready == {"slot-0": NEW}
     assert slots.scaled == [("slot-0", 1)]
+
+
+async def test_a_slot_that_shrinks_is_ready_with_what_it_keeps(slots):
+    await seated(slots, PAIR)
+
+    await seated(slots, OLD)
+
+    assert slots.ready == {"slot-0": OLD}
 
 
 async def test_a_slot_keeps_its_addresses_while_another_variant_is_seated(slots):
