@@ -36,8 +36,8 @@ TICK_S = 0.05
 COMPACT_S = 1.0
 TIDY_S = 60.0
 SETTLE_S = 10.0
-"""So long a control actor that just began waits for the newest split before it publishes an older
-one: gateways still have what its predecessor published, and must not go back behind it."""
+"""So long a control actor that just began waits for every workflow and its newest split: gateways
+still have what its predecessor published, and must not go back behind it."""
 KINDS: tuple[Kind, ...] = ("exposure", "trace", "feedback")
 
 
@@ -208,6 +208,8 @@ class Control:
             for name, workflow in self._state.workflows.items()
             if (snapshot := self._snapshot(workflow)) is not None
         }
+        if len(workflows) < len(self._state.workflows) and self._settles:
+            return
         told = {"workflows": workflows, "addresses": dict(self._ushers.addresses)}
         newest = self._published.model_copy(update=told)
         if newest == self._published:
@@ -215,6 +217,10 @@ class Control:
         async with self._news:
             self._published = newest.model_copy(update={"revision": time.time_ns()})
             self._news.notify_all()
+
+    @property
+    def _settles(self) -> bool:
+        return not self._published.workflows and self._clock() - self._began_at < SETTLE_S
 
     def _snapshot(self, workflow: WorkflowState) -> WorkflowSnapshot | None:
         """The newest split whose variants are all seated; an older one stays until then."""
@@ -227,7 +233,7 @@ class Control:
             and (version != workflow.split.version or self._is_ready(workflow))
         )
         former = self._published.workflows.get(workflow.name)
-        if former is None and self._clock() - self._began_at < SETTLE_S:
+        if former is None and self._settles:
             seated = (version for version in seated if version == workflow.split.version)
         version = next(seated, former.version if former else None)
         if version is None:

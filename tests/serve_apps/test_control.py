@@ -183,3 +183,16 @@ async def test_a_control_actor_that_just_began_does_not_go_back_behind_its_prede
 
     assert at_once == {}
     assert later["docs"].version == 1
+
+
+async def test_a_control_actor_that_just_began_leaves_out_no_workflow(told):
+    told.append(installed("docs"), installed("mail", llm={"temperature": 0.9}))
+    told.control._ushers.is_slow = True
+    told.control._ushers.known = (told.decisions.state().workflow("mail").baseline,)
+
+    at_once = await told.published()
+    told.now += 11.0
+    later = await told.published()
+
+    assert at_once == {}
+    assert later.keys() == {"mail"}
