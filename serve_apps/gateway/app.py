@@ -51,7 +51,7 @@ class Gateway(AgentServiceMethods):
         self._guard = Guard(self._secret)
         self._traffic = Traffic(self._secret, self._guard.out)
         self._recorder = Recorder(Path(root))
-        self._lines = Lines(self._secret)
+        self._lines = Lines(self._secret, settings.deploy.choice)
         self._embedding = Embedding()
         self._inline = Answering(Path(root), self._embedding, endpoints, api_key, kept=INLINE_KEPT)
         self._dispatcher = Dispatcher(self._lines, self._inline)
