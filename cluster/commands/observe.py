@@ -11,6 +11,7 @@ from cluster.options import DEFAULT, Json, Workspace
 from cluster.output import show, show_json, show_table
 from cluster.workspace import existing
 from engine.books.hindsight import problems_of
+from engine.books.inspection import problems_in_traces
 from engine.errors import ConfigError
 from engine.evidence.observe import WORDS, Limits, Problem
 from engine.stats.interval import Interval
@@ -26,6 +27,9 @@ def observe(
     slow_mean_s: Annotated[float, typer.Option(help="A mean above this is slow.")] = 3.0,
     error_share: Annotated[float, typer.Option(help="A share of failures above this.")] = 0.05,
     *,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Read the traces, to the second, not their roll-ups.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what is slow, failing, expensive or badly rated.
@@ -33,7 +37,8 @@ def observe(
     Example: trimtab observe --window 15m --min-calls 20
     """
     window_s = seconds_of(window)
-    problems = problems_of(
+    looked = problems_in_traces if exact else problems_of
+    problems = looked(
         existing(workspace),
         now=time.time(),
         window_s=window_s,
