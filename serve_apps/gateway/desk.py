@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from engine.books.secret import sign
-from engine.errors import DeadlineError, TrimtabError, UpstreamError
+from engine.errors import ConfigError, DeadlineError, TrimtabError, UpstreamError
 from engine.workflow.router import intent
 from serve_apps.gateway.call import Answered, Call, Event, Json
 from serve_apps.gateway.dispatch import Dispatcher
@@ -129,8 +129,14 @@ class Desk:
             work, context=contextvars.Context()
         )
         self._going.add(task)
-        task.add_done_callback(self._going.discard)
+        task.add_done_callback(self._over)
         return task
+
+    def _over(self, task: "asyncio.Task[Answered]") -> None:
+        self._going.discard(task)
+        # Whoever asked may be gone; a refusal that nobody hears is no failure of ours.
+        if not task.cancelled():
+            task.exception()
 
     async def _whole(self, call: Call, hear: Hear | None) -> Answered:
         try:
@@ -181,6 +187,8 @@ class Desk:
             return unanswered("timeout", "timeout", str(error))
         except UpstreamError as error:
             return unanswered("error", "replica_died", str(error))
+        except ConfigError as error:
+            return unanswered("error", "ConfigError", str(error))
 
     async def _recorded(self, opened: Opened, outcome: Json) -> Answered:
         route, call = opened.route, opened.call

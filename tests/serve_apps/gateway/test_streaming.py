@@ -174,3 +174,13 @@ async def test_every_request_has_its_exposure_and_its_trace(tmp_path, placement)
     assert set(traced["trace_id"]) == set(exposed["trace_id"])
     assert traced.filter(col("trace_id") == raw.headers["x-trimtab-trace-id"]).height == 1
     assert set(traced["answer"]) == {"You said: " + ASKED[0]["content"]}
+
+
+async def test_a_number_that_no_line_can_carry_is_the_clients_fault(tmp_path):
+    asked = '{"input": {"question": "why?", "more": 123456789012345678901234567890}}'
+
+    async with ground(tmp_path) as place, httpx2.AsyncClient(base_url=place.url) as http:
+        answer = await http.post("/v1/workflows/echo/run", content=asked)
+
+    assert answer.status_code == 400
+    assert "can't be sent on" in answer.json()["error"]["message"]
