@@ -102,7 +102,7 @@ def test_a_message_that_does_not_fit_its_values_is_told_all_the_same(written):
 
 def test_what_is_no_text_of_utf8_is_written_all_the_same(written, monkeypatch):
     # Tests in several processes tell each other what was logged, in UTF-8.
-    monkeypatch.setattr(log, "propagate", False)
+    monkeypatch.setattr(logging.getLogger("trimtab"), "propagate", False)
 
     log.info("half a \ud83d character", extra={"odd": object})
 
