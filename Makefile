@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types contracts unit e2e proto chaos bench clean
+.PHONY: help install demo test lint types contracts unit e2e long proto chaos bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,7 +37,10 @@ unit: ## laws that need no cluster, with full branch coverage of the statistics
 	$(BIN)/pytest -n auto --dist worksteal -m "not serve" --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 e2e: ## the three paths and the faults, on a real cluster
-	$(BIN)/pytest -m serve
+	$(BIN)/pytest -m "serve and not long" --durations=15
+
+long: install ## what takes minutes by its nature: replicas under load, every metric in Prometheus
+	$(BIN)/pytest -m long
 
 proto: install ## the gRPC modules, from the proto file
 	$(BIN)/python -m serve_apps.grpc.generate

@@ -13,7 +13,7 @@ from engine.config.protection import Clients
 from serve_apps.telemetry import table
 from serve_apps.telemetry.table import TABLE
 
-pytestmark = pytest.mark.serve
+pytestmark = [pytest.mark.serve, pytest.mark.long]
 TOLD_S = 120.0
 
 

@@ -15,7 +15,7 @@ from cluster.session import connect, control, install
 from engine.config.experiment import load_workflow
 from serve_apps.deploy import wait_until_seated
 
-pytestmark = pytest.mark.serve
+pytestmark = [pytest.mark.serve, pytest.mark.long]
 
 ONE_STEP = FOLDER.parent / "bench" / "one-step.yaml"
 TARGET = 4
