@@ -11,7 +11,7 @@ from engine.experiment.split import assign, epoch_of
 from serve_apps.snapshot import Snapshot, WorkflowSnapshot
 
 SEPARATOR = "~"
-BEGIN_S = 2.0
+BEGIN_S = 10.0
 
 
 @dataclass(frozen=True)

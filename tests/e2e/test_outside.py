@@ -19,6 +19,8 @@ TOLD_S = 120.0
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
+    if ray.is_initialized():
+        ray.shutdown()
     root = tmp_path_factory.mktemp("outside")
     (port,) = free_ports(1)
     head = start_head(root, profile="plain", port=port, dashboard=False, clients=Clients())
