@@ -41,6 +41,8 @@ def workflow() -> Workflow:
                 },
                 "output": "say.text",
             },
+            # Short, so that what one fault opened is closed before the next one.
+            "resilience": {"breaker": {"open_s": 1.0}},
             "deploy": {"slots": 3, "gateways": 2, "slot_replicas": 2},
         }
     )

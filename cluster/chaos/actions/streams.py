@@ -73,6 +73,23 @@ def client_leaves(stage: Stage) -> Done:
     return Done(f"a client left after {TOLD} pieces", wrong=still if streamed else AT_ONCE)
 
 
+def _asked(client: openai.OpenAI, stage: Stage) -> openai.Stream[ChatCompletionChunk]:
+    """A stream of the candidate's, once its model is asked again after an earlier fault."""
+    give_up = time.monotonic() + GONE_S
+    while True:
+        try:
+            return client.chat.completions.create(
+                model=NAME,
+                messages=[{"role": "user", "content": SLOWLY}],
+                stream=True,
+                extra_headers={"x-trimtab-variant": stage.candidate},
+            )
+        except openai.InternalServerError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.5)
+
+
 @contextlib.contextmanager
 def _streamed(stage: Stage) -> Iterator[openai.Stream[ChatCompletionChunk]]:
     """A candidate's answer as it comes."""
@@ -80,12 +97,7 @@ def _streamed(stage: Stage) -> Iterator[openai.Stream[ChatCompletionChunk]]:
         openai.OpenAI(
             base_url=f"{stage.serving.url}/v1", api_key="none", max_retries=0, timeout=TIMEOUT_S
         ) as client,
-        client.chat.completions.create(
-            model=NAME,
-            messages=[{"role": "user", "content": SLOWLY}],
-            stream=True,
-            extra_headers={"x-trimtab-variant": stage.candidate},
-        ) as stream,
+        _asked(client, stage) as stream,
     ):
         yield stream
 
