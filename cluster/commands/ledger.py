@@ -47,7 +47,7 @@ def ledger(
 
 def _show(entry: Entry, *, as_json: bool) -> None:
     if as_json:
-        show_json(entry.model_dump(mode="json"))
+        show_json(dict(entry))  # its body is JSON; pydantic, walking a JsonValue, eats interrupts
         return
     body = json.dumps(entry.body, sort_keys=True)
     shown = body if len(body) <= 120 else f"{body[:117]}..."
