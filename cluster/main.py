@@ -31,6 +31,7 @@ COMMANDS = {
         "up", "up", "Start Ray and Serve, seat the baseline and serve it until `trimtab down`."
     ),
     "down": Named("up", "down", "End the workspace's cluster; the two books stay."),
+    "renew": Named("up", "renew", "Take up a renewed TLS certificate without cutting anyone off."),
     "install": Named(
         "install",
         "install_workflow",

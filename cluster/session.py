@@ -14,7 +14,7 @@ from ray.serve.config import gRPCOptions
 
 from cluster.head import Cluster, Profile, load, record, short_folder, start_head, stop_head
 from cluster.indexing import build_indexes
-from cluster.tls import check_certificate, start_front, stop_front
+from cluster.tls import check_certificate, renew_front, start_front, stop_front
 from engine.books.backup import check_books
 from engine.books.secret import workspace_secret
 from engine.config.tls import Tls
@@ -140,6 +140,16 @@ def take_down(root: Path) -> bool:
         ray.shutdown()
     stop_front(_front_folder(root))
     return stop_head(root)
+
+
+def renew_certificate(root: Path) -> None:
+    """Let the TLS listener read its certificate and key again; open connections go on.
+
+    Raises:
+        ConfigError: The new files can't be used; the old ones stay in force.
+        ClusterError: No TLS listener is up, or it did not take them up in time.
+    """
+    renew_front(_front_folder(root))
 
 
 def install(root: Path, workflow: Workflow) -> int:

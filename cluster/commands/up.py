@@ -1,4 +1,4 @@
-"""`trimtab up` and `trimtab down`."""
+"""`trimtab up`, `trimtab down` and `trimtab renew`."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from cluster.head import default_profile
 from cluster.options import Json, Workspace
-from cluster.session import Beside, bring_up, take_down
+from cluster.session import Beside, bring_up, renew_certificate, take_down
 from engine.config.experiment import load_workflow
 from engine.config.tls import Tls
 from engine.errors import ConfigError
@@ -76,6 +76,17 @@ def down(workspace: Workspace = Path(".trimtab"), *, as_json: Json = False) -> N
         typer.echo(json.dumps({"ended": ended}))
     else:
         typer.echo("the cluster is down" if ended else "nothing was up")
+
+
+def renew(workspace: Workspace = Path(".trimtab"), *, as_json: Json = False) -> None:
+    """Take up a renewed TLS certificate without cutting anyone off.
+
+    The files are those that `trimtab up` was given; new ones that can't be used change nothing.
+
+    Example: trimtab renew
+    """
+    renew_certificate(workspace.resolve())
+    typer.echo(json.dumps({"renewed": True}) if as_json else "the new certificate is in force")
 
 
 def _tls(cert: Path | None, key: Path | None, host: str, port: int) -> Tls | None:

@@ -18,6 +18,8 @@ from cluster.demo.users import Habits
 from cluster.head import default_profile, free_ports, load
 from cluster.session import Beside, bring_up, take_down
 from engine.config.experiment import load_workflow
+from engine.config.tls import Tls
+from tests.cluster.certificates import certificate
 
 CACHE = Path(".trimtab/test-cache")
 
@@ -25,8 +27,9 @@ CACHE = Path(".trimtab/test-cache")
 class Served:
     """A deployment of the demo's workflow in a workspace of its own."""
 
-    def __init__(self, root: Path, grpc: str) -> None:
+    def __init__(self, root: Path, tls: Tls, grpc: str) -> None:
         self.root = root
+        self.tls = tls
         self.grpc = grpc
         self.workflow = load_workflow(WORKFLOW)
 
@@ -67,8 +70,9 @@ class Crowd:
         )
 
     def lines(self) -> list[dict[str, Any]]:
+        """What is in the journal; a line that is still being written is not in it yet."""
         text = self.journal.read_text() if self.journal.exists() else ""
-        return [json.loads(line) for line in text.splitlines()]
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line[-1:] == "\n"]
 
     def answers(self) -> list[dict[str, Any]]:
         return [line for line in self.lines() if line["what"] == "answer"]
@@ -104,14 +108,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("workspace")
     CACHE.mkdir(parents=True, exist_ok=True)
     (root / "cache").symlink_to(CACHE.resolve())
-    port, grpc_port = free_ports(2)
-    served = Served(root, f"127.0.0.1:{grpc_port}")
+    port, grpc_port, tls_port = free_ports(3)
+    cert, key = certificate(root)
+    tls = Tls(cert=cert, key=key, port=tls_port)
+    served = Served(root, tls, f"127.0.0.1:{grpc_port}")
     bring_up(
         root,
         served.workflow,
         profile=default_profile(),
         port=port,
-        beside=Beside(grpc_port=grpc_port),
+        beside=Beside(tls, grpc_port=grpc_port),
         dashboard=False,
     )
     yield served
