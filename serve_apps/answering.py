@@ -95,6 +95,7 @@ class Answering:
             conversation=request["conversation"],
             variant=request["variant"],
             offer=Offer(**offer) if offer else NOTHING,
+            trace=request["trace"],
             emit=emit or unheard,
         )
         return await self._answered(asked, request["workflow"])

@@ -29,6 +29,8 @@ class Asked:
     """Names the conversation whose state is kept; empty for none."""
     variant: str = ""
     """The variant that answers, for a request that goes on later."""
+    trace: Mapping[str, str] = field(default_factory=dict)
+    """Headers that tell a model's endpoint of the caller's trace; none without one."""
     offer: Offer = NOTHING
     """The client's own tools, which the answer may ask it to call."""
     emit: Emit = unheard

@@ -67,7 +67,14 @@ class QaFlow:
         asked_text(asked.messages)
         if asked.offer.tools:
             raise ConfigError("tools: this workflow brings its own; send the request without them")
-        run = Run(asked.id, asked.deadline, timeline_of(asked), self._workflow.budget, asked.emit)
+        run = Run(
+            asked.id,
+            asked.deadline,
+            timeline_of(asked),
+            self._workflow.budget,
+            asked.emit,
+            trace=asked.trace,
+        )
         run.emit("plan", {"nodes": PLAN})
         on_text = _piece(run) if run.is_heard else None
         reply = await self._front.ask(asked.messages, run, node="answer_cache", on_text=on_text)

@@ -32,6 +32,8 @@ class Run:
     emit: Emit = unheard
     conversation: str = ""
     """Names the conversation whose state the steps may read and change; empty for none."""
+    trace: Mapping[str, str] = field(default_factory=dict)
+    """Headers that go with every call of a model."""
     decided: Mapping[str, bool] = field(default_factory=dict)
     """What people allowed or refused of this request so far, by the question's id."""
     asked: dict[str, str] = field(default_factory=dict, init=False)

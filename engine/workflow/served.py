@@ -55,6 +55,7 @@ class GraphFlow:
             self._workflow.budget,
             emit,
             asked.conversation,
+            asked.trace,
         )
         about = {
             "workflow": self._workflow.workflow,

@@ -5,14 +5,14 @@ import contextvars
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from engine.books.secret import sign
 from engine.errors import ConfigError, DeadlineError, TrimtabError, UpstreamError
 from engine.workflow.router import intent
 from serve_apps.gateway.call import Answered, Call, Event, Json
-from serve_apps.gateway.dispatch import Dispatcher
+from serve_apps.gateway.dispatch import Dispatcher, Hear
 from serve_apps.gateway.guard import Guard
 from serve_apps.gateway.protocol import words_of
 from serve_apps.gateway.rows import exposure_row, kept_text, trace_row
@@ -20,6 +20,7 @@ from serve_apps.gateway.seen import Seen
 from serve_apps.gateway.traffic import Route, Traffic
 from serve_apps.outcome import unanswered
 from serve_apps.recorder import Recorder
+from serve_apps.telemetry.context import outgoing
 from serve_apps.telemetry.logs import about
 
 MOST_EVENTS = 4_096
@@ -28,7 +29,6 @@ MOST_EVENTS = 4_096
 DICE = random.Random()
 """Seeded by the machine once; ids need to differ, not to be secret: they are signed."""
 
-Hear = Callable[[str, Json], None]
 log = logging.getLogger("ray.serve")
 
 
@@ -50,6 +50,12 @@ class Opened:
         )
         self.trace_id = sign(secret, self.id)
         self.conversation = self.route.conversation.signed(secret)
+
+    @property
+    def trace(self) -> Mapping[str, str]:
+        """What a model's endpoint is told of the caller's trace, of which this is a span."""
+        context = self.call.context
+        return {} if context is None else outgoing(context.within(self.trace_id))
 
     @property
     def ids(self) -> Json:
@@ -178,6 +184,7 @@ class Desk:
             "messages": opened.call.messages,
             "given": opened.call.given,
             "offer": opened.call.offer,
+            "trace": opened.trace,
         }
         try:
             return await self._dispatcher.answer(

@@ -110,6 +110,8 @@ class Endpoint:
             "top_p": self.settings.top_p,
             self.settings.max_tokens_field: self.settings.max_tokens,
         }
+        if turn.run.trace:
+            request["extra_headers"] = dict(turn.run.trace)
         if turn.offer.tools:
             request |= {"tools": list(turn.offer.tools), "tool_choice": turn.offer.choice}
         return request

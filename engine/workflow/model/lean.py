@@ -107,7 +107,8 @@ class Lean:
         body = written(request)
         data = body if len(body) < _AT_ONCE_BYTES else io.BytesIO(body)
         # With each call, not with the session, whose headers a tunnel's proxy would be told too.
-        return self._session.post(self._url, data=data, headers=self._headers)
+        headers = self._headers | request.get("extra_headers", {})
+        return self._session.post(self._url, data=data, headers=headers)
 
 
 def trusted() -> ssl.SSLContext:

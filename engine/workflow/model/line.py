@@ -12,7 +12,10 @@ MOST_BYTES = 32 << 20
 """Of one answer, unpacked; the longest that a model may write is a quarter of it as a stream."""
 
 Request = dict[str, Any]
-"""The body of a chat completion; its `model` names the endpoint in what goes wrong."""
+"""The body of a chat completion; its `model` names the endpoint in what goes wrong.
+
+Its `extra_headers`, which the openai client knows by this name, go along and are no part of it.
+"""
 
 STREAMED: Request = {"stream": True, "stream_options": {"include_usage": True}}
 """What is added to it for an answer in pieces, the last of which says what it took."""
@@ -40,6 +43,7 @@ class Line(Protocol):
 
 def written(request: Request) -> bytes:
     """The request as JSON."""
+    request = {name: value for name, value in request.items() if name != "extra_headers"}
     try:
         return orjson.dumps(request)
     except orjson.JSONEncodeError:

@@ -75,6 +75,15 @@ async def test_the_key_travels_and_the_question_is_json():
     assert "authorization: bearer a-key" in server.heads[0]
 
 
+async def test_headers_of_a_call_travel_beside_its_body():
+    async with between(whole("hi")) as (asking, server):
+        await asking.whole(extra_headers={"traceparent": "00-a"})
+        await asking.whole()
+
+    assert server.requests == [QUESTION, QUESTION]
+    assert ["traceparent: 00-a" in head for head in server.heads] == [True, False]
+
+
 async def test_credentials_in_the_address_take_the_keys_place():
     async with serving(whole("hi")) as server:
         with_them = server.base_url.replace("//", "//me:secret@")
