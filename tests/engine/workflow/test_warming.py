@@ -84,7 +84,12 @@ async def test_what_fails_is_left_to_the_first_question(tmp_path, docs):
 
     await warmed(workflow, shared)
     await primed(shared, [])
+    texts.fails = False
+    answer = await flow.answer(
+        Asked("r", [{"role": "user", "content": TEXT}], time.monotonic() + 5.0)
+    )
 
+    assert answer.text == "x"
     await flow.close()
 
 

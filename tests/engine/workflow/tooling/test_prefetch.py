@@ -53,15 +53,23 @@ async def test_another_call_is_made_as_usual_and_the_early_one_ends_with_the_blo
 
 
 async def test_an_early_read_that_nobody_waits_for_is_cut_short():
+    begun, ended = asyncio.Event(), asyncio.Event()
+
     @tool(effect="read")
     async def search(query: str) -> str:
         """Searches."""
-        await asyncio.sleep(60)
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
         return query
 
     async with asyncio.timeout(2):
         async with a_belt(search, prefetch=LIKELY).prefetching("look_up", "tea", a_run()):
-            await asyncio.sleep(0)
+            await begun.wait()
+
+    assert ended.is_set()
 
 
 async def test_an_early_read_that_failed_is_made_again_when_asked_for():
