@@ -22,6 +22,10 @@ LEAST_SMALL = 32
 """Fewer small leaves than this aren't worth joining."""
 
 
+SHAPE = 2
+"""Of a leaf's columns, as the file says it; leaves of another shape are made again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """What became of the traces of ``after < batch <= upto``."""
@@ -51,6 +55,7 @@ class Rollups:
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
             self._database = Database(path, _SCHEMA)
+        self._forget_other_shapes()
 
     def upto(self) -> int:
         """The last batch whose traces are rolled up."""
@@ -116,6 +121,15 @@ class Rollups:
             ),
             feedback=feedback,
         )
+
+    def _forget_other_shapes(self) -> None:
+        # The file's schema has a version of its own; this one is of what its leaves hold.
+        with self._database.reading() as connection:
+            (shape,) = connection.execute("PRAGMA application_id").fetchone()
+        if shape != SHAPE:
+            self.clear()
+            with self._database.writing() as connection:
+                connection.execute(f"PRAGMA application_id = {SHAPE}")
 
     def clear(self) -> None:
         """Forget everything; it is made again from the store as it is now."""

@@ -5,7 +5,7 @@ two roll-ups gives the roll-up of both, so files may be rolled up one by one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil, log
+from math import ceil
 
 import polars as pl
 
@@ -17,11 +17,7 @@ KEY = (*PART, "minute")
 MEASURES = ("duration_s", "cost_usd")
 TOTALS = ("input_tokens", "output_tokens")
 COUNTS = ("calls", "failed", "timed_out", "cache_hits", "cache_asked")
-TALLIES = ("errors", "latency")
-"""Columns that hold how often each value came: failures by class, calls by their time's bucket."""
 EXAMPLES = 3
-GROWTH = 1.1
-"""A bucket of the latency histogram ends at so many times the seconds at which it begins."""
 
 WORST: Mapping[str, tuple[str, str | None]] = {
     "slowest": ("duration_s", None),
@@ -58,9 +54,6 @@ def rolled(traces: pl.DataFrame) -> pl.DataFrame:
     calls = pl.concat([whole, parts]).with_columns(
         failed=pl.col("status") != "ok",
         timed_out=pl.col("status") == "timeout",
-        bucket=pl.when(pl.col("duration_s") > 0)
-        .then((pl.col("duration_s").log() / log(GROWTH)).floor())
-        .cast(pl.Int64),
     )
     return calls.group_by(KEY).agg(
         pl.len().cast(pl.Int64).alias("calls"),
@@ -69,8 +62,7 @@ def rolled(traces: pl.DataFrame) -> pl.DataFrame:
         pl.col("cache_hit").count().cast(pl.Int64).alias("cache_asked"),
         *(one for name in MEASURES for one in moments_of(name)),
         pl.col(*TOTALS).sum(),
-        _tallied(pl.col("error").filter("failed").fill_null(""), pl.String).alias("errors"),
-        _tallied(pl.col("bucket").drop_nulls(), pl.Int64).alias("latency"),
+        _tallied(pl.col("error").filter("failed").fill_null("")).alias("errors"),
         *(_worst_of(*how).alias(name) for name, how in WORST.items()),
     )
 
@@ -83,26 +75,10 @@ def added(rollups: Sequence[pl.DataFrame], key: Sequence[str] = KEY) -> pl.DataF
         *(pl.col(f"{name}_{what}").sum() for name in MEASURES for what in ("n", "sum", "sq")),
         *(_few(pl.col(name).explode(empty_as_null=False)).alias(name) for name in WORST),
     )
-    for name in TALLIES:
-        total = total.join(_summed(every, key, name), on=key, how="left").with_columns(
-            pl.col(name).fill_null([])
-        )
+    total = total.join(_summed(every, key, "errors"), on=key, how="left").with_columns(
+        pl.col("errors").fill_null([])
+    )
     return total.select(*key, *(name for name in every.columns if name not in KEY)).sort(*key)
-
-
-def quantile_s(latency: Iterable[Mapping[str, int]], share: float) -> float | None:
-    """A quantile of seconds from a part's histogram, at most 5 % from the true one.
-
-    None where nothing was timed.
-    """
-    counts = sorted((one["value"], one["count"]) for one in latency)
-    wanted = share * sum(count for _, count in counts)
-    passed = 0
-    for bucket, count in counts:
-        passed += count
-        if passed >= wanted:
-            return float(GROWTH ** (bucket + 0.5))
-    return None
 
 
 def moments_of(name: str) -> Iterable[pl.Expr]:
@@ -113,10 +89,10 @@ def moments_of(name: str) -> Iterable[pl.Expr]:
     yield (value * value).sum().alias(f"{name}_sq")
 
 
-def _tallied(values: pl.Expr, kind: type[pl.DataType]) -> pl.Expr:
-    """How often each value is there."""
+def _tallied(values: pl.Expr) -> pl.Expr:
+    """How often each text is there."""
     counts = values.value_counts(name="count")
-    kinds = pl.Struct({"value": kind, "count": pl.Int64})
+    kinds = pl.Struct({"value": pl.String, "count": pl.Int64})
     return counts.struct.rename_fields(["value", "count"]).cast(kinds)
 
 

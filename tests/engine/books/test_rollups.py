@@ -1,6 +1,8 @@
 """Roll-ups are a mirror of the store: whatever happens to them, they say what its traces say."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import polars as pl
 import pytest
@@ -97,6 +99,21 @@ def test_roll_ups_that_are_lost_are_made_again(life):
     life.compactor.step(2.0)
 
     assert life.rollups.upto() == life.store.read("trace", columns=["at"])["batch"].max()
+    assert_frame_equal(life.told(), before)
+
+
+def test_roll_ups_that_another_version_made_are_made_again(life):
+    life.serve("a", "b")
+    before = life.told()
+    life.rollups.close()
+    with closing(sqlite3.connect(life.root / "rollups.db")) as other:
+        other.execute("UPDATE leaves SET sums = x'00'")
+        other.execute("PRAGMA application_id = 1")
+        other.commit()
+
+    life.rollups = Rollups(life.root)
+    life.compactor.step(2.0)
+
     assert_frame_equal(life.told(), before)
 
 

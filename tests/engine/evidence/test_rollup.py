@@ -4,7 +4,6 @@ import json
 from math import isclose
 
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -12,7 +11,7 @@ from polars.testing import assert_frame_equal
 from engine.evidence.facts import Facts
 from engine.evidence.observe import Limits, observe, observe_rolled
 from engine.evidence.records import empty
-from engine.evidence.rollup import added, minute_of, quantile_s, rolled
+from engine.evidence.rollup import added, minute_of, rolled
 from engine.evidence.rollup_parts import Rolled, index_of
 
 NOW = 1_000 * 60.0
@@ -149,19 +148,3 @@ def test_tokens_money_and_cache_hits_add_up_where_they_are_known():
 
     assert (row["input_tokens"], row["cost_usd_sum"], row["cost_usd_n"]) == (12, 0.5, 1)
     assert (row["cache_hits"], row["cache_asked"]) == (1, 2)
-
-
-@given(st.lists(st.floats(1e-4, 1e3), min_size=1, max_size=60), st.floats(0.01, 1.0))
-@settings(max_examples=30, deadline=None)
-def test_a_quantile_is_within_five_percent_of_a_value_at_its_place(seconds, share):
-    traces = traces_of((n, {"at": 30.0, "duration_s": s}) for n, s in enumerate(seconds))
-    (row,) = rolled(traces).to_dicts()
-
-    found = quantile_s(row["latency"], share)
-
-    exact = sorted(seconds)[min(len(seconds) - 1, max(0, -int(-share * len(seconds) // 1) - 1))]
-    assert found == pytest.approx(exact, rel=0.05)
-
-
-def test_a_quantile_of_nothing_is_none():
-    assert quantile_s([], 0.5) is None
