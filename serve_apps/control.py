@@ -247,7 +247,6 @@ class Control:
             conversation_ttl_s=config.conversation_ttl_s,
             timeout_s=config.timeout_s,
             idempotent=config.idempotent,
-            placement=config.deploy.placement,
             protection=config.protection,
             gateways=config.deploy.gateways,
             record_text=config.record_text,

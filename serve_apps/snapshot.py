@@ -3,7 +3,6 @@
 from pydantic import BaseModel, ConfigDict
 
 from engine.config.protection import Protection
-from engine.config.workflow import Placement
 from engine.experiment.split import Split
 
 
@@ -23,8 +22,6 @@ class WorkflowSnapshot(BaseModel):
     conversation_ttl_s: float
     timeout_s: float
     idempotent: bool
-    placement: Placement = "slot"
-    """Inline, every gateway answers by itself."""
     protection: Protection = Protection()
     gateways: int = 1
     """Replicas among which limits that are kept in memory are divided."""

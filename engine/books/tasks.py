@@ -34,14 +34,9 @@ from engine.books.taskrows import (
     prepare,
     task_of,
 )
+from engine.config.tasks import ATTEMPTS, CAPACITY, RETENTION_S
 from engine.errors import StoreCorruptError
 
-CAPACITY = 10_000
-"""Tasks that may be open; more are refused, so that a queue never grows beyond what is worked."""
-ATTEMPTS = 3
-"""How many workers may die over a task before it counts as failed."""
-RETENTION_S = 24 * 3_600.0
-"""How long a task that ended can be asked for."""
 AT_ONCE = 500
 """Tasks deleted or packed again in one transaction."""
 

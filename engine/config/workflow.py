@@ -28,6 +28,7 @@ from engine.config.retrieval import (
     Rewriting,
 )
 from engine.config.routing import ModelChoice
+from engine.config.tasks import TaskSettings
 from engine.config.tools import Tools
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -163,6 +164,7 @@ class Deploy(Frozen):
     to the one with more free processors and memory for them, which suits unequal machines."""
     slot_cpus: float = Field(0.1, ge=0.0, le=64.0)
     embeddings: Embeddings = Embeddings()
+    tasks: TaskSettings = TaskSettings()
 
 
 class Workflow(Frozen):

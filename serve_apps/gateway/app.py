@@ -66,8 +66,9 @@ class Gateway(AgentServiceMethods):
         telling = self._seen.keep_telling(self._guard, self._recorder, lambda: self.desk.ongoing)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._watch()), loop.create_task(telling)]
-
-        self._tasking = Tasking(Path(root), self._secret, self.desk, self._traffic)
+        self._tasking = Tasking(
+            Path(root), self._secret, self.desk, self._traffic, settings.deploy.tasks
+        )
         services = Services(
             self._traffic,
             self._dispatcher,

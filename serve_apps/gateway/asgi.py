@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from serve_apps.gateway.beats import BEAT_S, beating
-from serve_apps.gateway.protocol import Reply, error_body, json_bytes
+from serve_apps.gateway.protocol import Reply, json_bytes
 from serve_apps.protection.outflow import outflow
+from serve_apps.told import error_body
 
 Scope = Mapping[str, Any]
 Receive = Any

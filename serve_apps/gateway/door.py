@@ -12,7 +12,7 @@ from serve_apps.gateway.front import Front
 from serve_apps.gateway.protocol import failure_of, json_bytes
 from serve_apps.gateway.reading import native_call
 from serve_apps.gateway.streams import native_events
-from serve_apps.grpc.service import Reply
+from serve_apps.told import Told
 
 STATUSES = {"invalid_request_error": 400, "timeout_error": 504, "unavailable_error": 503}
 """Of the errors that end a stream; all others are the upstream's."""
@@ -27,11 +27,11 @@ class BackDoor:
 
     async def ask(
         self, method: str, path: str, said: Json | None, headers: Mapping[str, str]
-    ) -> Reply:
+    ) -> Told:
         """Answer one request; errors are replies."""
         body = b"" if said is None else json_bytes(said)
         reply = await self._front.reply(Incoming(method, path, "", _raw(headers), body))
-        return Reply(reply.status, json.loads(reply.body), reply.headers)
+        return Told(reply.status, json.loads(reply.body), reply.headers)
 
     async def tell(
         self, workflow: str, said: Json, headers: Mapping[str, str]

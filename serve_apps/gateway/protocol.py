@@ -19,23 +19,11 @@ from engine.errors import (
 )
 from serve_apps.gateway.call import Answered, Json
 from serve_apps.protection.refusal import RefusedError
+from serve_apps.told import error_body
 
 LONG_NUMBER = re.compile(rb"\d{19}")
 DECISIONS = ("approve", "reject", "answer")
 
-ERROR_TYPES = {
-    400: "invalid_request_error",
-    404: "not_found_error",
-    405: "invalid_request_error",
-    409: "conflict_error",
-    408: "timeout_error",
-    413: "invalid_request_error",
-    429: "rate_limit_error",
-    431: "invalid_request_error",
-    502: "upstream_error",
-    503: "unavailable_error",
-    504: "timeout_error",
-}
 REFUSALS: dict[type[TrimtabError], tuple[int, str]] = {
     NotFoundError: (404, "not_found"),
     ConfigError: (400, "invalid_request"),
@@ -67,12 +55,6 @@ def json_bytes(body: object) -> bytes:
 def json_reply(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """A JSON answer."""
     return Reply(status, json_bytes(body), headers or {})
-
-
-def error_body(status: int, code: str, message: str) -> Json:
-    """An error in OpenAI's shape, which the stock client raises as its own class."""
-    error = {"message": message, "type": ERROR_TYPES.get(status, "api_error"), "code": code}
-    return {"error": error | {"param": None}}
 
 
 def error_reply(

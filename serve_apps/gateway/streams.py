@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from serve_apps.gateway.call import Answered, Event, Json
 from serve_apps.gateway.protocol import (
     call_of,
-    error_body,
     finish_of,
     json_bytes,
     native_body,
     status_of,
     usage_of,
 )
+from serve_apps.told import error_body
 
 DONE = b"data: [DONE]\n\n"
 

@@ -7,24 +7,26 @@ from urllib.parse import parse_qsl
 
 from engine.books.task import Claimed
 from engine.books.tasks import TaskBook
+from engine.config.tasks import TaskSettings
 from engine.errors import ClusterError
 from serve_apps.gateway.asgi import Incoming
 from serve_apps.gateway.call import Answered, Json
 from serve_apps.gateway.desk import Desk
 from serve_apps.gateway.front import Route, run_body
-from serve_apps.gateway.protocol import Reply, error_body, json_reply, parsed, status_of
+from serve_apps.gateway.protocol import Reply, json_reply, parsed, status_of
 from serve_apps.gateway.reading import native_call
 from serve_apps.gateway.traffic import Traffic
-from serve_apps.tasks.desk import TaskDesk, Told
-from serve_apps.tasks.settings import TaskSettings
+from serve_apps.tasks.desk import TaskDesk
 from serve_apps.tasks.worker import Answer, TaskWorker
+from serve_apps.told import Told, error_body
 
 
 class Tasking:
     """One gateway's part in the workspace's tasks."""
 
-    def __init__(self, root: Path, secret: bytes, desk: Desk, traffic: Traffic) -> None:
-        settings = TaskSettings()
+    def __init__(
+        self, root: Path, secret: bytes, desk: Desk, traffic: Traffic, settings: TaskSettings
+    ) -> None:
         self._desk = desk
         self._traffic = traffic
         self._book = TaskBook(root / "tasks.db", capacity=settings.capacity)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import grpc  # type: ignore[import-untyped, unused-ignore]
@@ -10,8 +9,8 @@ from google.protobuf import json_format  # type: ignore[import-untyped, unused-i
 
 from engine.errors import TrimtabError
 from serve_apps.grpc import agent_service_pb2 as pb
+from serve_apps.told import Json, Told
 
-Json = dict[str, Any]
 Event = tuple[str, Json]
 Message = TypeVar("Message")
 
@@ -35,15 +34,6 @@ TRAILERS = ("x-trimtab-", "x-ratelimit-", "retry-after")
 """Headers of an answer that reach a client as trailing metadata."""
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What the gateway says over HTTP, before it is written."""
-
-    status: int
-    body: Json
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 class FailedError(TrimtabError):
     """A stream can't be told to its end; its context holds the code."""
 
@@ -53,7 +43,7 @@ class Door(Protocol):
 
     async def ask(
         self, method: str, path: str, said: Json | None, headers: Mapping[str, str]
-    ) -> Reply:
+    ) -> Told:
         """Answer one request."""
 
     def tell(self, workflow: str, said: Json, headers: Mapping[str, str]) -> AsyncGenerator[Event]:
@@ -109,7 +99,7 @@ class AgentServiceMethods:
         ) as events:
             async for kind, told in events:
                 if kind == "error":
-                    _body(Reply(told["status"], told), grpc_context)
+                    _body(Told(told["status"], told), grpc_context)
                     # a stream's code reaches Serve's own proxy only with what is raised
                     raise FailedError(told["error"]["message"])
                 yield _read({"kind": kind, "said": told}, pb.TaskEvent())
@@ -152,7 +142,7 @@ def _headers(context: Context) -> dict[str, str]:
     return {name: value for name, value in context.invocation_metadata() if isinstance(value, str)}
 
 
-def _body(reply: Reply, context: Context) -> Json | None:
+def _body(reply: Told, context: Context) -> Json | None:
     """The body of a good reply; a bad one becomes the call's status."""
     context.set_trailing_metadata(
         [(name, value) for name, value in reply.headers.items() if name.startswith(TRAILERS)]

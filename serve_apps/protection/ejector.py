@@ -93,11 +93,6 @@ class Ejector:
             return frozenset(self._records) - {self.baseline}
         return self._out
 
-    def panics(self, at: float) -> bool:
-        """Whether so many are out that the baseline serves everybody."""
-        self._catch_up(at)
-        return self._panic
-
     def news(self) -> tuple[Ejected, ...]:
         """What changed since the last call."""
         told, self._news = tuple(self._news), []

@@ -6,17 +6,16 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import get_args
 
 from engine.books.group import GroupCommit
 from engine.books.secret import sign, verified
 from engine.books.task import NewTask, State, Submitted, Task
 from engine.books.tasks import TaskBook
+from engine.config.tasks import TaskSettings
 from engine.errors import ConfigError, NotFoundError
-from serve_apps.tasks.settings import TaskSettings
+from serve_apps.told import Json, Told, error_body
 
-Json = dict[str, Any]
 Check = Callable[[str, Json], None]
 """Refuses what the named workflow could never be asked, by ConfigError or NotFoundError."""
 
@@ -28,15 +27,6 @@ RETRY_AFTER_S = 5
 """When a full queue may have room again: as long as a few answers take."""
 LOOK_AFTER_S = 1
 """When to ask again for a result that isn't there yet."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """An answer over HTTP, before it is written."""
-
-    status: int
-    body: Json
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class TaskDesk:
@@ -222,11 +212,8 @@ def owner_of(key: str) -> str:
 
 
 def error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Told:
-    """An error in OpenAI's shape."""
-    kinds = {409: "conflict_error", 410: "gone_error", 429: "rate_limit_error"}
-    kind = kinds.get(status, "api_error")
-    body = {"message": message, "type": kind, "code": code, "param": None}
-    return Told(status, {"error": body}, headers or {})
+    """An answer that says what went wrong."""
+    return Told(status, error_body(status, code, message), headers or {})
 
 
 def _why(task: Task) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 
 from engine.books.task import Claimed, Ending
 from engine.books.tasks import TaskBook
+from engine.config.tasks import TaskSettings
 from engine.errors import ClusterError, ConfigError, NotFoundError, StoreFullError
 from serve_apps.protection.refusal import RefusedError
-from serve_apps.tasks.settings import TaskSettings
 
 RETRY_S = 1.0
 """How long a task waits when nobody can answer it, and a result when it can't be written."""

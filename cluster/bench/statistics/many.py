@@ -137,10 +137,6 @@ def of_eight(runs: int, seed: int) -> list[Row]:
     return rows
 
 
-def _any(qualities: Sequence[float], seed: int) -> bool:
-    return bool(_nominations(qualities, 300_000, seed))
-
-
 def _nominations(qualities: Sequence[float], requests: int, seed: int) -> list[tuple[int, str]]:
     """Who was nominated and when; it ends with the first."""
     arms = Arms(qualities)

@@ -3,6 +3,7 @@
 from typing import get_args
 
 from engine.books.feedback import Outcome
+from engine.config.tasks import TaskSettings
 from serve_apps.gateway.openapi.openai import CONVERSATION_ID
 from serve_apps.gateway.openapi.parts import ref
 from serve_apps.gateway.openapi.schema import (
@@ -23,7 +24,6 @@ from serve_apps.gateway.openapi.schema import (
 )
 from serve_apps.gateway.protocol import DECISIONS
 from serve_apps.tasks.desk import LONGEST_KEY, STATES
-from serve_apps.tasks.settings import TaskSettings
 
 QUESTION = always(
     id=TEXT,

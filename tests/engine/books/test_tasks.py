@@ -11,7 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from engine.books.tasks import ATTEMPTS, TaskBook
+from engine.books.tasks import TaskBook
+from engine.config.tasks import ATTEMPTS
 from engine.errors import NotFoundError
 from tests.engine.books.task_children import KILLED, claim_and_die, die_at, race, task
 

@@ -11,6 +11,7 @@ import uvicorn
 from engine.books.compactor import Compactor
 from engine.books.secret import workspace_secret
 from engine.books.store import Store
+from engine.config.tasks import TaskSettings
 from engine.config.workflow import Workflow
 from engine.errors import NotFoundError
 from engine.experiment.entries import Installed
@@ -110,7 +111,7 @@ async def ground(root, *, placement="slot", script=None, **settings):
         stack.callback(seen.close)
         dispatcher = Dispatcher(lines, answering)
         desk = Desk(secret, traffic, guard, recorder, dispatcher, seen)
-        tasking = Tasking(root, secret, desk, traffic)
+        tasking = Tasking(root, secret, desk, traffic, TaskSettings())
         stack.push_async_callback(tasking.close)
         feedback = FeedbackDesk(recorder, secret, seen.fed_back)
         services = Services(traffic, dispatcher, feedback, Lengths())

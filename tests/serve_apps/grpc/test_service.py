@@ -8,7 +8,8 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from serve_apps.grpc import agent_service_pb2 as pb
 from serve_apps.grpc import agent_service_pb2_grpc as wire
 from serve_apps.grpc.generate import PROTO, ROOT, generated
-from serve_apps.grpc.service import CODES, AgentServiceMethods, Reply
+from serve_apps.grpc.service import CODES, AgentServiceMethods
+from serve_apps.told import Told
 
 
 class Desk:
@@ -71,7 +72,7 @@ async def failure(call):
 
 async def test_a_workflow_is_run_as_over_http(client, desk):
     desk.replies = [
-        Reply(200, {"status": "done", "output": "so", "trace_id": "t", "segment": "s", "x": [1]})
+        Told(200, {"status": "done", "output": "so", "trace_id": "t", "segment": "s", "x": [1]})
     ]
     request = pb.ExecuteTaskRequest(
         workflow="w", messages=[pb.Message(role="user", content="why?")], conversation_id="c"
@@ -92,7 +93,7 @@ async def test_a_workflow_is_run_as_over_http(client, desk):
 
 async def test_named_inputs_and_outputs_keep_their_shape(client, desk):
     given = {"n": 3, "share": 0.5, "deep": {"names": ["a"], "none": None, "is": True}}
-    desk.replies = [Reply(200, {"status": "done", "output": given})]
+    desk.replies = [Told(200, {"status": "done", "output": given})]
     request = pb.ExecuteTaskRequest(workflow="w")
     json_format.ParseDict(given, request.input)
 
@@ -103,7 +104,7 @@ async def test_named_inputs_and_outputs_keep_their_shape(client, desk):
 
 
 async def test_a_text_alone_is_an_input(client, desk):
-    desk.replies = [Reply(200, {"status": "done", "output": None})]
+    desk.replies = [Told(200, {"status": "done", "output": None})]
 
     await client.ExecuteTask(pb.ExecuteTaskRequest(workflow="w", text="why?"))
 
@@ -112,9 +113,9 @@ async def test_a_text_alone_is_an_input(client, desk):
 
 async def test_a_task_is_accepted_and_its_status_tells_its_result(client, desk):
     desk.replies = [
-        Reply(202, {"id": "task-1", "status": "queued"}),
-        Reply(200, {"id": "task-1", "status": "done", "workflow": "w", "attempts": 1}),
-        Reply(200, {"output": "so"}),
+        Told(202, {"id": "task-1", "status": "queued"}),
+        Told(200, {"id": "task-1", "status": "done", "workflow": "w", "attempts": 1}),
+        Told(200, {"output": "so"}),
     ]
     request = pb.ExecuteTaskRequest(
         workflow="w", text="why?", asynchronous=True, idempotency_key="k", timeout_s=5
@@ -137,7 +138,7 @@ async def test_a_task_is_accepted_and_its_status_tells_its_result(client, desk):
 
 
 async def test_a_running_task_has_no_result_yet(client, desk):
-    desk.replies = [Reply(200, {"status": "running", "attempts": 2})]
+    desk.replies = [Told(200, {"status": "running", "attempts": 2})]
 
     status = await client.GetStatus(pb.GetStatusRequest(task_id="t"))
 
@@ -145,7 +146,7 @@ async def test_a_running_task_has_no_result_yet(client, desk):
 
 
 async def test_a_failed_task_tells_its_error(client, desk):
-    desk.replies = [Reply(200, {"status": "failed"}), Reply(504, error("too late"))]
+    desk.replies = [Told(200, {"status": "failed"}), Told(504, error("too late"))]
 
     status = await client.GetStatus(pb.GetStatusRequest(task_id="t"))
 
@@ -154,13 +155,13 @@ async def test_a_failed_task_tells_its_error(client, desk):
 
 
 async def test_a_task_that_is_not_kept_any_more_is_expired(client, desk):
-    desk.replies = [Reply(410, {"id": "t", "status": "expired"})]
+    desk.replies = [Told(410, {"id": "t", "status": "expired"})]
 
     assert (await client.GetStatus(pb.GetStatusRequest(task_id="t"))).status == "expired"
 
 
 async def test_a_score_of_zero_is_a_score(client, desk):
-    desk.replies = [Reply(200, {"status": "stored", "feedback_id": "f"})]
+    desk.replies = [Told(200, {"status": "stored", "feedback_id": "f"})]
 
     reply = await client.Feedback(pb.FeedbackRequest(trace_id="t", score=0.0))
 
@@ -170,7 +171,7 @@ async def test_a_score_of_zero_is_a_score(client, desk):
 
 @pytest.mark.parametrize(("status", "code"), CODES.items())
 async def test_an_error_has_its_own_code_and_says_why(client, desk, status, code):
-    desk.replies = [Reply(status, error("why"), {"retry-after": "3", "connection": "close"})]
+    desk.replies = [Told(status, error("why"), {"retry-after": "3", "connection": "close"})]
 
     told = await failure(client.ExecuteTask(pb.ExecuteTaskRequest(workflow="w")))
 
@@ -180,7 +181,7 @@ async def test_an_error_has_its_own_code_and_says_why(client, desk, status, code
 
 
 async def test_an_error_without_a_code_of_its_own_is_internal(client, desk):
-    desk.replies = [Reply(500, error()), Reply(418, error())]
+    desk.replies = [Told(500, error()), Told(418, error())]
 
     for request in (pb.FeedbackRequest(trace_id="t", score=1), pb.FeedbackRequest()):
         assert (await failure(client.Feedback(request))).code() == grpc.StatusCode.INTERNAL

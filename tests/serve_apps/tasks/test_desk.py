@@ -4,9 +4,9 @@ import json
 import pytest
 
 from engine.books.tasks import TaskBook
+from engine.config.tasks import TaskSettings
 from engine.errors import ConfigError, NotFoundError
 from serve_apps.tasks.desk import TaskDesk
-from serve_apps.tasks.settings import TaskSettings
 
 SECRET = b"s" * 32
 ASKED = {"workflow": "w", "input": "why?"}

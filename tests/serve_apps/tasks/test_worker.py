@@ -6,9 +6,9 @@ import pytest
 
 from engine.books.task import NewTask
 from engine.books.tasks import TaskBook
+from engine.config.tasks import TaskSettings
 from engine.errors import ClusterError, ConfigError, StoreFullError
 from serve_apps.protection.refusal import too_many
-from serve_apps.tasks.settings import TaskSettings
 from serve_apps.tasks.worker import Answer, TaskWorker
 
 SETTINGS = TaskSettings(concurrency=2, poll_s=0.01, lease_s=1.0, drain_s=5.0)

@@ -2,8 +2,14 @@
 
 from pydantic import Field
 
-from engine.books.tasks import ATTEMPTS, CAPACITY, RETENTION_S
 from engine.config.frozen import Frozen
+
+CAPACITY = 10_000
+"""Tasks that may be open; more are refused, so that a queue never grows beyond what is worked."""
+ATTEMPTS = 3
+"""How many workers may die over a task before it counts as failed."""
+RETENTION_S = 24 * 3_600.0
+"""How long a task that ended can be asked for."""
 
 
 class TaskSettings(Frozen):
