@@ -17,6 +17,7 @@ from engine.workflow.answer import Asked, Flow
 from engine.workflow.building import Shared, flow_of
 from engine.workflow.embedding import Embed
 from engine.workflow.failure import StepError
+from engine.workflow.memo import Recent
 from engine.workflow.parts import NOTHING, Offer
 from engine.workflow.plan.journal import Decided
 from engine.workflow.plan.runner import UNDO_S
@@ -47,10 +48,17 @@ class Answering:
     """Builds a variant from the ledger on first sight, so that nobody has to seat it again."""
 
     def __init__(
-        self, root: Path, embed: Embed, endpoints: dict[str, str], api_key: str, *, kept: int
+        self,
+        root: Path,
+        embed: Embed,
+        endpoints: dict[str, str],
+        api_key: str,
+        *,
+        kept: int,
+        recent: Recent | None = None,
     ) -> None:
         self._root = root
-        self._shared = Shared(root, embed, endpoints, api_key)
+        self._shared = Shared(root, embed, endpoints, api_key, recent=recent)
         self._kept = kept
         self._flows: OrderedDict[tuple[str, str], Seated] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()

@@ -14,6 +14,8 @@ from engine.workflow.embedding import FloatArray
 from engine.workflow.embeddings.models import Models
 
 REMEMBERED = 8_192
+RECENT = 2_048
+"""Texts that a process is told of when it seats a variant: 3 MB of vectors."""
 
 log = logging.getLogger("ray.serve")
 
@@ -74,6 +76,17 @@ class Embedder:
         """
         await self._models.update(Embeddings.model_validate(settings).models)
         return self.figures()
+
+    def recent(self) -> tuple[list[str], FloatArray]:
+        """The last texts that the packaged model was asked for, the newest last, with vectors."""
+        version = str(self._models.version(PACKAGED))
+        found = [
+            (text, vector)
+            for (model, made, text), vector in self._known.items()
+            if (model, made) == (PACKAGED, version)
+        ][-RECENT:]
+        vectors = np.array([vector for _, vector in found], dtype=np.float32)
+        return [text for text, _ in found], vectors
 
     def names(self) -> list[str]:
         """The models that may be asked for."""

@@ -31,6 +31,11 @@ class Embedding:
         vectors: FloatArray = await self._encode.remote(list(texts))
         return vectors
 
+    async def recent(self) -> tuple[Sequence[str], FloatArray]:
+        """Texts that any process asked for of late, the newest last, and their vectors."""
+        found: tuple[Sequence[str], FloatArray] = await self._handle.recent.remote()
+        return found
+
     async def embed(self, model: str, texts: Sequence[str]) -> tuple[FloatArray, int]:
         """Vectors of a named model, and the tokens that were read for them.
 

@@ -41,7 +41,10 @@ class Slot:
     ) -> None:
         # Serve awaits a constructor, whatever the type checker says.
         self._outside = Outside(Path(root), "slot", observability)
-        self._answering = Answering(Path(root), Embedding(), endpoints, api_key, kept=KEPT)
+        embedding = Embedding()
+        self._answering = Answering(
+            Path(root), embedding, endpoints, api_key, kept=KEPT, recent=embedding.recent
+        )
         self._listener = Listener(workspace_secret(Path(root)), self._answering.answer)
         host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         self._address = await self._listener.open(host)

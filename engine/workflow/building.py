@@ -24,7 +24,7 @@ from engine.workflow.context.audio import transcribed
 from engine.workflow.embedding import Embed
 from engine.workflow.fitting import FittedAsker
 from engine.workflow.intents import StepIntents
-from engine.workflow.memo import QueryMemo
+from engine.workflow.memo import QueryMemo, Recent
 from engine.workflow.model.breaker import Breakers
 from engine.workflow.model.client import Client, Kept
 from engine.workflow.model.fallback import nothing_remembered
@@ -54,7 +54,7 @@ JOURNAL = "requests.db"
 
 @dataclass
 class Shared:
-    """What the flows of one process share: nothing that one variant could tell another by."""
+    """What the flows of one process share: nothing that changes what a variant answers."""
 
     root: Path
     """The workspace."""
@@ -64,6 +64,8 @@ class Shared:
     api_key: str
     client: AsyncOpenAI | None = None
     """Asked instead of the workflow's own endpoint."""
+    recent: Recent | None = None
+    """What other processes asked of late; None where there is no other."""
     breakers: dict[tuple[str, str], Breakers] = field(default_factory=dict, init=False)
     """Of the models, by workflow and variant."""
     _sessions: Sessions | None = field(default=None, init=False)
@@ -98,6 +100,11 @@ class Shared:
         for client in self._clients.values():
             await client.close()
         self._clients.clear()
+
+    @cached_property
+    def memo(self) -> QueryMemo:
+        """The vectors of questions that any of the variants was asked."""
+        return QueryMemo(self.embed)
 
     @cached_property
     def prices(self) -> PriceList:
@@ -173,11 +180,13 @@ def cached(asker: Asker, workflow: Workflow, shared: Shared, variant: str) -> As
     )
 
 
-async def retriever_of(workflow: Workflow, shared: Shared, asker: Asker) -> Retriever:
+async def retriever_of(
+    workflow: Workflow, shared: Shared, asker: Asker, memo: QueryMemo | None = None
+) -> Retriever:
     """The way to the corpus; its index is built where it is missing."""
     settings = workflow.rag.retrieval
     store = await load_store(shared.root / "cache", settings, shared.embed)
-    return Retriever(store, settings, QueryMemo(shared.embed), asker)
+    return Retriever(store, settings, memo or shared.memo, asker)
 
 
 def graph_flow(

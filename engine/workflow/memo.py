@@ -1,9 +1,13 @@
 """Remembers the vectors of questions that were asked before."""
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from engine.workflow.embedding import Embed, FloatArray
+
+Recent = Callable[[], Awaitable[tuple[Sequence[str], FloatArray]]]
+"""Texts that were asked of late elsewhere, the newest last, and their vectors row by row."""
 
 
 class Remembered(NamedTuple):
@@ -14,7 +18,11 @@ class Remembered(NamedTuple):
 
 
 class QueryMemo:
-    """The vectors of the last questions; one memo belongs to one variant."""
+    """The vectors of the last questions, for every variant of a process.
+
+    A vector depends on the encoder alone. With a memo of its own, a variant that is seated later
+    would look slow until it had seen the questions that the baseline has long known.
+    """
 
     def __init__(self, embed: Embed, size: int = 4_096) -> None:
         self._embed = embed
@@ -27,7 +35,13 @@ class QueryMemo:
             self._vectors.move_to_end(question)
             return Remembered(self._vectors[question], hit=True)
         vector = (await self._embed([question]))[0]
-        self._vectors[question] = vector
+        self.learn([question], [vector])
+        return Remembered(vector, hit=False)
+
+    def learn(self, questions: Iterable[str], vectors: Iterable[FloatArray]) -> None:
+        """Remember vectors that were computed elsewhere, the newest last."""
+        for question, vector in zip(questions, vectors, strict=True):
+            self._vectors[question] = vector
+            self._vectors.move_to_end(question)
         while len(self._vectors) > self._size:
             self._vectors.popitem(last=False)
-        return Remembered(vector, hit=False)

@@ -15,6 +15,7 @@ from engine.config.retrieval import Rewriting
 from engine.config.workflow import Workflow
 from engine.workflow.building import Shared, asker_of, client_of, reads, retriever_of
 from engine.workflow.context.tokens import Tokens
+from engine.workflow.memo import QueryMemo
 from engine.workflow.run import Run
 from engine.workflow.spans import Timeline
 
@@ -44,13 +45,14 @@ async def primed(shared: Shared, endpoints: Iterable[str]) -> None:
 async def warmed(workflow: Workflow, shared: Shared) -> None:
     """Do once, unseen, what a variant does for every question, except asking the model.
 
-    The index is searched, and a connection to a remote endpoint is opened. Nothing is paid, no
-    tool is called, and no memory of the variant learns of it. What fails is left to the first
-    question, which will say it better.
+    The index is searched, the vectors of questions that others were asked of late are fetched,
+    and a connection to a remote endpoint is opened. Nothing is paid, no tool is called, and no
+    memory of the variant learns of it. What fails is left to the first question, which will say
+    it better.
     """
     doing: list[Coroutine[None, None, None]] = [_connected(client_of(workflow, shared))]
     if reads(workflow):
-        doing.append(_found(workflow, shared))
+        doing += [_found(workflow, shared), _caught_up(shared)]
     await _tried(workflow.workflow, doing)
 
 
@@ -58,12 +60,18 @@ async def _encoded(shared: Shared) -> None:
     await shared.embed([TEXT])
 
 
+async def _caught_up(shared: Shared) -> None:
+    if shared.recent is not None:
+        shared.memo.learn(*await shared.recent())
+
+
 async def _found(workflow: Workflow, shared: Shared) -> None:
-    # Rewriting would ask the model. The retriever is another one, for the variant's own
-    # would remember the question.
+    # Rewriting would ask the model. The memo is another one, for the variants' own would have
+    # the vector at hand.
     rag = workflow.rag.model_copy(update={"rewrite": Rewriting()})
     plain = workflow.model_copy(update={"rag": rag})
-    retriever = await retriever_of(plain, shared, asker_of(plain, shared, ""))
+    asker = asker_of(plain, shared, "")
+    retriever = await retriever_of(plain, shared, asker, QueryMemo(shared.embed))
     run = Run("warming", time.monotonic() + WITHIN_S, Timeline([]))
     await retriever.found([{"role": "user", "content": TEXT}], run)
 

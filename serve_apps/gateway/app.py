@@ -53,7 +53,14 @@ class Gateway(AgentServiceMethods):
         self._recorder = Recorder(Path(root))
         self._lines = Lines(self._secret, settings.deploy.choice)
         self._embedding = Embedding()
-        self._inline = Answering(Path(root), self._embedding, endpoints, api_key, kept=INLINE_KEPT)
+        self._inline = Answering(
+            Path(root),
+            self._embedding,
+            endpoints,
+            api_key,
+            kept=INLINE_KEPT,
+            recent=self._embedding.recent,
+        )
         self._dispatcher = Dispatcher(self._lines, self._inline)
         self.desk = Desk(
             self._secret,

@@ -52,6 +52,16 @@ async def test_what_another_version_said_is_not_remembered(embedder):
     assert counts(embedder, "words")["encoded"] == 1
 
 
+async def test_what_was_asked_of_late_is_told_to_who_begins(embedder):
+    asked = await embedder.encode(["late", "later"])
+    await embedder.encode(["later still"], "words")
+
+    texts, vectors = embedder.recent()
+
+    assert texts[-2:] == ["late", "later"]
+    np.testing.assert_array_equal(vectors[-2:], asked)
+
+
 async def test_tokens_are_counted_for_who_asks(embedder):
     vectors, tokens = await embedder.embed("words", ["one two", "three"])
 

@@ -25,7 +25,7 @@ EmbedImage = Callable[[Sequence[bytes]], Awaitable[FloatArray]]
 
 
 class Retriever:
-    """One variant's way to passages; it shares no memory with other variants."""
+    """One variant's way to passages; only the vectors of questions are shared among variants."""
 
     def __init__(
         self,

@@ -76,6 +76,23 @@ async def test_the_variant_does_not_remember_it(tmp_path, docs):
     await flow.close()
 
 
+async def test_what_others_were_asked_is_known_from_the_first_question_on(tmp_path, docs):
+    async def recent():
+        return [TEXT], np.ones((1, 384), dtype=np.float32) / np.sqrt(384.0, dtype=np.float32)
+
+    texts = Texts()
+    workflow = answers(docs)
+    shared, flow = await built(workflow, tmp_path, texts, Endpoint(completion("x")))
+    shared.recent = recent
+
+    await warmed(workflow, shared)
+    texts.asked.clear()
+    await flow.answer(Asked("r", [{"role": "user", "content": TEXT}], time.monotonic() + 5.0))
+
+    assert texts.asked == []
+    await flow.close()
+
+
 async def test_what_fails_is_left_to_the_first_question(tmp_path, docs):
     texts = Texts()
     workflow = answers(docs)
