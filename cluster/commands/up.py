@@ -1,12 +1,13 @@
 """`trimtab up`, `trimtab down` and `trimtab renew`."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cluster.head import default_profile
+from cluster.head import Cluster, default_profile
 from cluster.options import Json, Workspace
 from cluster.session import Beside, bring_up, renew_certificate, take_down
 from engine.config.experiment import load_workflow
@@ -55,15 +56,23 @@ def up(
     )
     if as_json:
         typer.echo(cluster.model_dump_json())
-        return
-    typer.echo(f"{workflow.workflow} is served at {cluster.url} ({cluster.profile} profile)")
-    typer.echo(f"  curl {cluster.url}/healthz")
+    else:
+        typer.echo("\n".join(told(workflow.workflow, cluster)))
+
+
+def told(workflow: str, cluster: Cluster) -> Iterator[str]:
+    """What an operator is told of a cluster that came up, line by line."""
+    yield f"{workflow} is served at {cluster.url} ({cluster.profile} profile)"
+    yield f"  curl {cluster.url}/healthz"
+    if cluster.profile == "plain":
+        # Serve's uvicorn has a time-out between requests only, and no option for another.
+        yield "  without HAProxy, headers that never end are not cut off: let trusted clients in only"
     if cluster.grpc:
-        typer.echo(f"  gRPC: {cluster.grpc}, with the metadata `application: gateway`")
+        yield f"  gRPC: {cluster.grpc}, with the metadata `application: gateway`"
     if cluster.tls_url:
-        typer.echo(f"  TLS 1.2 and 1.3: {cluster.tls_url}")
+        yield f"  TLS 1.2 and 1.3: {cluster.tls_url}"
     if cluster.dashboard:
-        typer.echo(f"  Ray's dashboard, and jobs: export RAY_ADDRESS={cluster.dashboard}")
+        yield f"  Ray's dashboard, and jobs: export RAY_ADDRESS={cluster.dashboard}"
 
 
 def down(workspace: Workspace = Path(".trimtab"), *, as_json: Json = False) -> None:
