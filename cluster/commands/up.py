@@ -66,7 +66,7 @@ def told(workflow: str, cluster: Cluster) -> Iterator[str]:
     yield f"  curl {cluster.url}/healthz"
     if cluster.profile == "plain":
         # Serve's uvicorn has a time-out between requests only, and no option for another.
-        yield "  without HAProxy, headers that never end are not cut off: let trusted clients in only"
+        yield "  without HAProxy, headers that never end are not cut off: only for trusted clients"
     if cluster.grpc:
         yield f"  gRPC: {cluster.grpc}, with the metadata `application: gateway`"
     if cluster.tls_url:
