@@ -16,7 +16,7 @@ from engine.errors import ConfigError
 from engine.stats.arrays import FloatArray
 from engine.stats.crossing import steep_crossing
 from engine.stats.estimate import Estimate, estimate
-from engine.stats.pseudo import Centre, Pseudo, centre_of, pseudo_of
+from engine.stats.pseudo import Centre, Pseudo, pseudo_of
 from engine.stats.tally import LEVELS, Tally, merged, tally_of
 
 __all__ = [
@@ -103,7 +103,7 @@ def log_e(
     """
     if not -1.0 <= m <= 1.0:
         raise ConfigError(f"the margin m is {m!r}; a lift lies in [-1, 1]")
-    return _wealth(pseudo_of(tallies, f, mirrored=mirrored), centre_of(f).variance, m, bets)
+    return _wealth(pseudo_of(tallies, f, mirrored=mirrored), m, bets)
 
 
 def harm_log_e(
@@ -130,22 +130,22 @@ def lower_bound(
 
     It inverts the test: the largest ``m`` whose null is refused, or -1 if none is.
     """
-    return _refused(pseudo_of(tallies, f), centre_of(f).variance, alpha, bets)
+    return _refused(pseudo_of(tallies, f), alpha, bets)
 
 
 def upper_bound(
     tallies: Sequence[Tally], *, f: float | Centre | None, alpha: float, bets: Bets = PROMOTION
 ) -> float:
     """Return the lift that is not reached with confidence 1 - alpha at every look at once."""
-    return -_refused(pseudo_of(tallies, f, mirrored=True), centre_of(f).variance, alpha, bets)
+    return -_refused(pseudo_of(tallies, f, mirrored=True), alpha, bets)
 
 
-def _refused(pseudo: Pseudo, variance: float, alpha: float, bets: Bets) -> float:
+def _refused(pseudo: Pseudo, alpha: float, bets: Bets) -> float:
     if not 0.0 < alpha < 1.0:
         raise ConfigError(f"alpha is {alpha!r}; it lies between 0 and 1")
 
     def excess(m: float) -> tuple[float, float]:
-        wealth, slope = _wealth_and_slope(pseudo, variance, m, bets)
+        wealth, slope = _wealth_and_slope(pseudo, m, bets)
         return wealth + math.log(alpha), slope
 
     return steep_crossing(excess, -1.0, 1.0, near=_guess(pseudo, alpha))
@@ -162,23 +162,23 @@ def _guess(pseudo: Pseudo, alpha: float) -> float:
     return mean - math.sqrt(-2.0 * math.log(alpha) * float(squares.sum())) / float(total)
 
 
-def _stakes(pseudo: Pseudo, variance: float, m: float, bets: Bets) -> FloatArray:
+def _stakes(pseudo: Pseudo, m: float, bets: Bets) -> FloatArray:
     # A stake delta / v grows fastest at an effect of delta; the cap keeps every factor positive.
-    wished = (pseudo.pi * (1.0 - pseudo.pi) / variance)[:, None] * np.asarray(bets.deltas)
+    wished = (pseudo.pi * (1.0 - pseudo.pi) / pseudo.variance)[:, None] * np.asarray(bets.deltas)
     capped: FloatArray = np.minimum(wished, (bets.cap / (max(m, 0.0) - pseudo.floor))[:, None])
     return capped
 
 
-def _wealth(pseudo: Pseudo, variance: float, m: float, bets: Bets) -> float:
-    stakes = _stakes(pseudo, variance, m, bets)
+def _wealth(pseudo: Pseudo, m: float, bets: Bets) -> float:
+    stakes = _stakes(pseudo, m, bets)
     factors = np.log1p(stakes[:, :, None] * (pseudo.values - m)[:, None, :])
     growth = (pseudo.counts[:, None, :] * factors).sum(axis=(0, 2))
     return _mixed(growth, bets)[0]
 
 
-def _wealth_and_slope(pseudo: Pseudo, variance: float, m: float, bets: Bets) -> tuple[float, float]:
+def _wealth_and_slope(pseudo: Pseudo, m: float, bets: Bets) -> tuple[float, float]:
     """The wealth with its derivative in ``m``."""
-    stakes = _stakes(pseudo, variance, m, bets)
+    stakes = _stakes(pseudo, m, bets)
     gaps = (pseudo.values - m)[:, None, :]
     bet = stakes[:, :, None] * gaps
     counts = pseudo.counts[:, None, :]

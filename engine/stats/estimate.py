@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.errors import UnmeasuredError
-from engine.stats.arrays import IntArray
+from engine.stats.arrays import FloatArray, IntArray
 from engine.stats.pseudo import Centre, centre_of, middle_of, pseudo_of
-from engine.stats.tally import SCORES, Tally
+from engine.stats.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,12 @@ def estimate(tallies: Sequence[Tally], *, f: float | Centre | None) -> Estimate:
         raise UnmeasuredError(f"every score equals {f!r}: the error of the lift is unmeasured")
     centre = centre_of(f)
     candidate = [
-        (t.candidate, t.candidate_unrated, middle_of(t, centre), 1.0 - t.pi) for t in tallies
+        _Side(t.scores, t.candidate, t.candidate_unrated, middle_of(t, centre), 1.0 - t.pi)
+        for t in tallies
     ]
-    baseline = [(t.baseline, t.baseline_unrated, middle_of(t, centre), t.pi) for t in tallies]
+    baseline = [
+        _Side(t.scores, t.baseline, t.baseline_unrated, middle_of(t, centre), t.pi) for t in tallies
+    ]
     return Estimate(
         lift=overlap.lift,
         se=math.sqrt(overlap.variance) / overlap.weight,
@@ -86,11 +90,23 @@ def overlap_of(tallies: Sequence[Tally], *, f: float | Centre | None) -> Overlap
     return Overlap(lift=lift, weight=weight, variance=variance)
 
 
-def _mean(sides: Sequence[tuple[IntArray, int, float, float]]) -> float:
-    """Over (scores, unrated units, their expectation, weight) of each tally."""
+class _Side(NamedTuple):
+    """One variant's units of one tally."""
+
+    scores: FloatArray
+    counts: IntArray
+    unrated: int
+    middle: float
+    """What unrated units stand at."""
+    weight: float
+
+
+def _mean(sides: Sequence[_Side]) -> float:
     total = 0.0
     weight = 0.0
-    for counts, unrated, middle, share in sides:
-        total += share * (float(np.dot(counts, SCORES)) + unrated * middle)
-        weight += share * (int(counts.sum()) + unrated)
+    for side in sides:
+        total += side.weight * (
+            float(np.dot(side.counts, side.scores)) + side.unrated * side.middle
+        )
+        weight += side.weight * (int(side.counts.sum()) + side.unrated)
     return total / weight

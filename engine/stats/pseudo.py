@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.errors import ConfigError
 from engine.stats.arrays import FloatArray, IntArray
-from engine.stats.tally import LEVELS, SCORES, Tally
+from engine.stats.tally import LEVELS, PLAIN, Scale, Tally
 
 NO_HISTORY = 0.5
 
@@ -59,6 +59,8 @@ class Pseudo:
     """Units that had the outcome, by row and column."""
     floor: FloatArray
     """Lowest outcome that any unit of the row could have, seen or not."""
+    variance: float
+    """Expected of a score around its centre; bets are sized by it."""
 
 
 def pseudo_of(
@@ -67,23 +69,26 @@ def pseudo_of(
     """Lay out the outcomes of all tallies around their centres, negated if mirrored.
 
     Raises:
-        ConfigError: An expected score is out of range.
+        ConfigError: An expected score is out of range, or the tallies' scales differ.
     """
     sign = -1.0 if mirrored else 1.0
-    centre = centre_of(f)
+    scale = _scale(tallies)
+    centre = centre_of(f, scale)
     pi = np.array([tally.pi for tally in tallies], dtype=np.float64)
     middles = np.array([middle_of(tally, centre) for tally in tallies], dtype=np.float64)
-    gap = sign * (SCORES[None, :] - middles[:, None])
+    scores = np.array([tally.scores for tally in tallies], dtype=np.float64).reshape(-1, LEVELS)
+    gap = sign * (scores - middles[:, None])
     rated = np.concatenate([gap / pi[:, None], -gap / (1.0 - pi[:, None])], axis=1)
     values = np.concatenate([rated, np.zeros((len(tallies), 1))], axis=1)
     counts = _counts(tallies)
     met = counts.any(axis=0)
-    low, high = (centre.low, centre.high) if mirrored else (1.0 - centre.high, 1.0 - centre.low)
-    floor = -np.maximum((1.0 - low) / pi, high / (1.0 - pi))
-    return Pseudo(pi=pi, values=values[:, met], counts=counts[:, met], floor=floor)
+    below, above = centre.high - scale.low, scale.high - centre.low
+    own, other = (above, below) if mirrored else (below, above)
+    floor = -np.maximum(own / pi, other / (1.0 - pi))
+    return Pseudo(pi, values[:, met], counts[:, met], floor, centre.variance)
 
 
-def centre_of(f: float | Centre | None) -> Centre:
+def centre_of(f: float | Centre | None, scale: Scale = PLAIN) -> Centre:
     """The centre that one expectation for all units is; None stands for "nothing known".
 
     Raises:
@@ -94,7 +99,7 @@ def centre_of(f: float | Centre | None) -> Centre:
     mean = NO_HISTORY if f is None else f
     if not 0.0 <= mean <= 1.0:
         raise ConfigError(f"the baseline mean f is {f!r}; it lies in [0, 1]")
-    return Centre(mean=mean, low=mean, high=mean, variance=mean * (1.0 - mean) or 0.25)
+    return Centre(mean=mean, low=mean, high=mean, variance=scale.variance(mean))
 
 
 def middle_of(tally: Tally, centre: Centre) -> float:
@@ -106,6 +111,13 @@ def middle_of(tally: Tally, centre: Centre) -> float:
             f"a tally's f is {tally.f!r}; it lies between {centre.low!r} and {centre.high!r}"
         )
     return tally.f
+
+
+def _scale(tallies: Sequence[Tally]) -> Scale:
+    scales = {tally.scale for tally in tallies} or {PLAIN}
+    if len(scales) > 1:
+        raise ConfigError(f"tallies on {len(scales)} scales can't be compared: {scales}")
+    return scales.pop()
 
 
 def _counts(tallies: Sequence[Tally]) -> IntArray:

@@ -1,7 +1,7 @@
 """The counters of one pair of variants under one snapshot version."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,43 @@ LEVELS = 101
 """Scores are rounded to hundredths, so that a histogram of 101 counts holds them all."""
 
 SCORES: FloatArray = np.arange(LEVELS) / (LEVELS - 1)
+
+
+DISAGREEMENT = 0.2
+"""Expected squared distance between an evaluator's score and a person's, as of two that say yes or
+no and differ on one answer in five; a wrong guess costs speed, never validity."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the ends 0 and 1 of a stored score stand for, where they aren't themselves."""
+
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.low <= 0.0 < 1.0 <= self.high:
+            raise ConfigError(f"scale: {self.low!r} to {self.high!r}; it holds 0 to 1")
+
+    @property
+    def width(self) -> float:
+        """From the lowest value to the highest."""
+        return self.high - self.low
+
+    def value(self, stored: float) -> float:
+        """What a stored score says."""
+        return self.low + stored * self.width
+
+    def stored(self, value: float) -> float:
+        """The score in [0, 1] that stands for a value."""
+        return (value - self.low) / self.width
+
+    def variance(self, mean: float) -> float:
+        """What to expect of a score with this mean: that of yes and no, and of the correction."""
+        return (mean * (1.0 - mean) or 0.25) + DISAGREEMENT * (self.high - 1.0)
+
+
+PLAIN = Scale()
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +69,8 @@ class Tally:
     baseline_unrated: int = 0
     f: float | None = None
     """Score that was expected of these units before they were assigned; None says nothing."""
+    scale: Scale = PLAIN
+    """What a score of k/100 stands for: expectations, lifts and margins are on this scale."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.pi < 1.0:
@@ -40,6 +79,11 @@ class Tally:
             raise UnmeasuredError("tally: a number of unrated units is negative")
         object.__setattr__(self, "candidate", _counts(self.candidate, "candidate"))
         object.__setattr__(self, "baseline", _counts(self.baseline, "baseline"))
+
+    @property
+    def scores(self) -> FloatArray:
+        """What each level of the counts stands for."""
+        return SCORES if self.scale == PLAIN else self.scale.low + SCORES * self.scale.width
 
     @property
     def candidate_units(self) -> int:
@@ -80,7 +124,7 @@ def merged(a: Tally, b: Tally) -> Tally:
     """Add two tallies of one pair, propensity and expectation; their order never matters.
 
     Raises:
-        ConfigError: The propensities or the expected scores differ.
+        ConfigError: The propensities, the expected scores or the scales differ.
     """
     if a.pi != b.pi:
         raise ConfigError(
@@ -88,9 +132,10 @@ def merged(a: Tally, b: Tally) -> Tally:
         )
     if a.f != b.f:
         raise ConfigError(f"tallies with f {a.f!r} and {b.f!r} can't be added; keep them apart")
-    return Tally(
-        pi=a.pi,
-        f=a.f,
+    if a.scale != b.scale:
+        raise ConfigError(f"tallies on {a.scale} and {b.scale} can't be added; keep them apart")
+    return replace(
+        a,
         candidate=a.candidate + b.candidate,
         baseline=a.baseline + b.baseline,
         candidate_unrated=a.candidate_unrated + b.candidate_unrated,

@@ -30,7 +30,9 @@ def lee_bounds(tallies: Sequence[Tally]) -> Interval:
     else:
         least, most = _trimmed(baseline, surplus)
         low, high = _mean(candidate) - most, _mean(candidate) - least
-    return Interval(low=low, high=high, estimate=_mean(candidate) - _mean(baseline))
+    estimate = _mean(candidate) - _mean(baseline)
+    width = tallies[0].scale.width
+    return Interval(low=low * width, high=high * width, estimate=estimate * width)
 
 
 def _side(parts: Sequence[tuple[float, IntArray, int]]) -> tuple[FloatArray, float]:
