@@ -6,6 +6,7 @@ from typing import Literal
 State = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
 Outcome = Literal["queued", "known", "conflict", "full"]
 Ending = Literal["done", "failed", "expired"]
+Ended = Literal[Ending, "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,13 @@ class Task:
     attempts: int
     reason: str | None
     """Why it failed or expired."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a workspace's tasks stand now."""
+
+    waiting: int
+    running: int
+    oldest_s: float
+    """How long the oldest waiting task has waited; 0 where none waits."""

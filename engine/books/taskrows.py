@@ -21,9 +21,10 @@ CLAIM = (
     "(SELECT frame FROM frames WHERE number = asked), deadline_at"
 )
 FRAMES = (
-    "SELECT seq, one.frame, other.frame FROM tasks JOIN frames AS one ON one.number = asked "
+    "SELECT seq, one.frame, other.frame FROM tasks LEFT JOIN frames AS one ON one.number = asked "
     "LEFT JOIN frames AS other ON other.number = answered WHERE seq > ? ORDER BY seq LIMIT ?"
 )
+STANDING = f"SELECT state, count(*), min(submitted_at) FROM tasks WHERE {OPEN} GROUP BY state"
 ANSWER = "(SELECT frame FROM frames WHERE number = answered)"
 COLUMNS = "id, workflow, state, submitted_at, deadline_at, started_at, ended_at, attempts, reason"
 SCHEMA = (
@@ -99,7 +100,7 @@ def kept(connection: sqlite3.Connection, frame: bytes) -> int:
 
 
 def exchange(
-    connection: sqlite3.Connection, seq: int, asked: bytes, answered: bytes | None
+    connection: sqlite3.Connection, seq: int, asked: bytes | None, answered: bytes | None
 ) -> None:
     """Keep these frames for a task instead of those that it has; one that is swept stays so."""
     for column, frame in (("asked", asked), ("answered", answered)):
@@ -130,14 +131,6 @@ def give_back_pages(connection: sqlite3.Connection) -> None:
     for _ in range(free):
         # Python's sqlite3 takes the first step of this pragma only: one page
         connection.execute("PRAGMA incremental_vacuum(1)")
-
-
-def end(connection: sqlite3.Connection, seq: int, state: str, reason: str, at: float) -> None:
-    """End a task that nobody works on."""
-    connection.execute(
-        "UPDATE tasks SET state = ?, reason = ?, due = NULL, ended_at = ? WHERE seq = ?",
-        (state, reason, at, seq),
-    )
 
 
 def found(connection: sqlite3.Connection, id: str, columns: str) -> tuple[Any, ...]:

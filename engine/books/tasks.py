@@ -4,31 +4,39 @@ A task is claimed under a lease with a token. Who lets the lease run out loses t
 claim, and the token of whoever lost it fits nothing any more: at least once, and one result.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.books import packed
+from engine.books import packed, tasklearning
 from engine.books.packed import Packer
 from engine.books.points import Passing, unwatched
 from engine.books.sqlite import Database
-from engine.books.task import Claimed, Ending, NewTask, State, Submitted, Task
+from engine.books.task import (
+    Claimed,
+    Ended,
+    Ending,
+    NewTask,
+    Standing,
+    State,
+    Submitted,
+    Task,
+)
+from engine.books.taskends import End, Ends
+from engine.books.tasklearning import Masking
 from engine.books.taskrows import (
     ANSWER,
     CLAIM,
     COLUMNS,
     DUE,
-    FRAMES,
     HELD,
     OPEN,
     SCHEMA,
+    STANDING,
     drop,
-    end,
     enter,
-    exchange,
     found,
-    give_back_pages,
     kept,
     key_of,
     prepare,
@@ -38,24 +46,38 @@ from engine.config.tasks import ATTEMPTS, CAPACITY, RETENTION_S
 from engine.errors import StoreCorruptError
 
 AT_ONCE = 500
-"""Tasks deleted or packed again in one transaction."""
+"""Tasks deleted in one transaction."""
 
 
 class TaskBook:
     """A workspace's tasks; shared by the threads of a process and by other processes.
+
+    With ``masking`` nothing that a client wrote outlives its task unmasked: what was asked is
+    dropped when the task has ended, and dictionaries are learnt from masked payloads.
 
     Raises:
         StoreFullError: The file can't be opened or created now.
     """
 
     def __init__(
-        self, path: Path, *, capacity: int = CAPACITY, passing: Passing = unwatched
+        self,
+        path: Path,
+        *,
+        capacity: int = CAPACITY,
+        masking: Masking | None = None,
+        passing: Passing = unwatched,
     ) -> None:
         self._passing = passing
         self._capacity = capacity
+        self._masking = masking
         prepare(path)
         self._database = Database(path, (*SCHEMA, *packed.SCHEMA))
         self._packer = Packer(self._database)
+        self._ends = Ends(drops_asked=masking is not None)
+        if masking is not None:
+            with self._database.writing() as connection:
+                # what is deleted is overwritten, and not left in the file until its page is used
+                connection.execute("PRAGMA secure_delete = ON")
 
     def submit(self, tasks: Sequence[NewTask]) -> list[Submitted]:
         """Commit these tasks in one transaction and say for each what became of it.
@@ -90,16 +112,21 @@ class TaskBook:
 
         Tasks past their deadline are expired, and those that cost too many workers have failed.
         """
-        claimed = []
+        claimed, lost = [], Counter[Ended]()
         with self._database.writing() as connection:
             for seq, tried, deadline_at in connection.execute(DUE, (now, most)).fetchall():
-                if deadline_at <= now:
-                    end(connection, seq, "expired", "deadline", now)
-                elif tried >= attempts:
-                    end(connection, seq, "failed", "attempts", now)
+                if deadline_at <= now or tried >= attempts:
+                    end = (
+                        End("expired", now, "deadline")
+                        if deadline_at <= now
+                        else End("failed", now, "attempts")
+                    )
+                    lost[end.state] += len(self._ends.write(connection, end, "seq = ?", seq))
                 else:
                     claimed.append(connection.execute(CLAIM, (now, now + lease_s, seq)).fetchone())
             self._passing("before commit")
+        for state, tasks in lost.items():
+            self._ends.count(state, tasks)
         self._passing("after commit")
         return [one for row in claimed if (one := self._opened(row, now)) is not None]
 
@@ -140,18 +167,16 @@ class TaskBook:
         """End a task; False, and nothing written, where it was lost or cancelled meanwhile."""
         frame = None if answered is None else self._packer.pack(answered)
         with self._database.writing() as connection:
-            ended = connection.execute(
-                "UPDATE tasks SET state = ?, due = NULL, ended_at = ?, reason = ? "
-                f"WHERE {HELD} RETURNING seq",
-                (ending, at, reason, key_of(id), token),
-            ).fetchone()
-            if ended is not None and frame is not None:
+            end = End(ending, at, reason)
+            ended = self._ends.write(connection, end, HELD, key_of(id), token)
+            if ended and frame is not None:
                 number = kept(connection, frame)
                 connection.execute("UPDATE tasks SET answered = ? WHERE seq = ?", (number, *ended))
                 packed.took_in(connection, len(answered or b""))
             self._passing("before commit")
+        self._ends.count(ending, len(ended))
         self._passing("after commit")
-        return ended is not None
+        return bool(ended)
 
     def release(self, id: str, token: int, due: float) -> bool:
         """Give a task back to the queue, to be claimed from ``due`` on; it costs no attempt."""
@@ -172,12 +197,11 @@ class TaskBook:
             NotFoundError: There is none of that id any more.
         """
         with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE tasks SET state = 'cancelled', due = NULL, ended_at = ? "
-                f"WHERE id = ? AND {OPEN}",
-                (at, key_of(id)),
-            )
-            return task_of(found(connection, id, COLUMNS))
+            end = End("cancelled", at)
+            ended = self._ends.write(connection, end, f"id = ? AND {OPEN}", key_of(id))
+            task = task_of(found(connection, id, COLUMNS))
+        self._ends.count("cancelled", len(ended))
+        return task
 
     def status(self, id: str) -> Task:
         """How a task stands.
@@ -224,28 +248,36 @@ class TaskBook:
                 connection.execute("SELECT state, count(*) FROM tasks GROUP BY state").fetchall()
             )
 
+    def standing(self, now: float) -> Standing:
+        """How many tasks wait and run, and since when."""
+        with self._database.reading() as connection:
+            rows = connection.execute(STANDING).fetchall()
+        found = {state: (tasks, since) for state, tasks, since in rows}
+        waiting, since = found.get("queued", (0, now))
+        running, _ = found.get("running", (0, now))
+        return Standing(waiting, running, max(now - since, 0.0))
+
+    def endings(self) -> Counter[Ended]:
+        """How many tasks this process ended, and how, since this was last asked."""
+        return self._ends.taken()
+
     def sweep(self, now: float, *, retention_s: float = RETENTION_S) -> int:
         """Expire what waited too long, delete what ended long ago; how many were deleted."""
         with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE tasks SET state = 'expired', reason = 'deadline', due = NULL, ended_at = ? "
-                "WHERE state = 'queued' AND deadline_at <= ?",
-                (now, now),
-            )
+            late = "state = 'queued' AND deadline_at <= ?"
+            expired = self._ends.write(connection, End("expired", now, "deadline"), late, now)
             gone = drop(connection, now - retention_s, AT_ONCE)
             (oldest_at,) = connection.execute(
                 "SELECT coalesce(min(submitted_at), ?) FROM tasks", (now,)
             ).fetchone()
             packed.forget(connection, oldest_at)
+        self._ends.count("expired", len(expired))
         return gone
 
     def learn(self, at: float) -> bool:
         """Learn a dictionary from the newest tasks when it is time; whether one was learnt."""
-        learnt = packed.is_due(self._database) and packed.learn(self._database, self._newest(), at)
-        self._packer.refresh()
-        if learnt and packed.is_young(self._database):
-            self._repack()
-        return learnt
+        masking = self._masking or (lambda payload: payload)
+        return tasklearning.learn(self._database, self._packer, at, masking)
 
     def close(self) -> None:
         """Close the file."""
@@ -260,31 +292,3 @@ class TaskBook:
             self.finish(id.hex(), token, "failed", now, reason="unreadable")
             return None
         return Claimed(id.hex(), token, attempt, workflow, owner, asked, deadline_at)
-
-    def _repack(self) -> None:
-        """Pack all that is held with the newest dictionary, a few tasks at a time."""
-        last = -1
-        while True:
-            with self._database.reading() as connection:
-                rows = connection.execute(FRAMES, (last, AT_ONCE)).fetchall()
-            if not rows:
-                break
-            last = rows[-1][0]
-            again = [
-                (seq, self._packer.repacked(asked), answered and self._packer.repacked(answered))
-                for seq, asked, answered in rows
-            ]
-            with self._database.writing() as connection:
-                for seq, asked, answered in again:
-                    exchange(connection, seq, asked, answered)
-        with self._database.writing() as connection:
-            give_back_pages(connection)
-
-    def _newest(self) -> Iterator[bytes]:
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT frame FROM frames ORDER BY number DESC LIMIT 2000"
-            ).fetchall()
-        for (frame,) in rows:
-            with suppress(StoreCorruptError):
-                yield self._packer.unpack(frame)
