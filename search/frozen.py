@@ -13,7 +13,7 @@ from engine.experiment.state import WorkflowState
 from engine.experiment.verdict import Evidence
 from engine.stats.arrays import IntArray
 from engine.stats.sample import Sample
-from engine.stats.tally import LEVELS, SCORES, Tally
+from engine.stats.tally import LEVELS, PLAIN, SCORES, Scale, Tally
 
 ENOUGH_RATED = 50
 """Rated baseline units before their mean is worth freezing."""
@@ -86,30 +86,32 @@ def baseline_sample(
 
 def mean_of(sample: Sample) -> float:
     """The baseline's mean score, kept from 0 and 1; 0.5 while hardly anything is rated."""
-    return mean_from(_counted(sample.quality))
+    return mean_from(_counted(sample.quality), _scale(sample))
 
 
-def mean_from(rated: IntArray) -> float:
+def mean_from(rated: IntArray, scale: Scale = PLAIN) -> float:
     """The same from counts of scores."""
-    return _mean(rated) if rated.sum() >= ENOUGH_RATED else NO_HISTORY
+    return _mean(rated, scale) if rated.sum() >= ENOUGH_RATED else NO_HISTORY
 
 
 def expected_of(sample: Sample) -> Expected | None:
     """The baseline's mean score by segment; None while fewer than two are rated often enough."""
     segments = {name: _counted(tallies) for name, tallies in sample.segments.items()}
-    return expected_from(_counted(sample.quality), segments)
+    return expected_from(_counted(sample.quality), segments, _scale(sample))
 
 
-def expected_from(rated: IntArray, segments: Mapping[str, IntArray]) -> Expected | None:
+def expected_from(
+    rated: IntArray, segments: Mapping[str, IntArray], scale: Scale = PLAIN
+) -> Expected | None:
     """The same from counts of scores, of all units and of each segment's."""
     often = {name: own for name, own in segments.items() if own.sum() >= ENOUGH_RATED}
     if len(often) < 2:
         return None
     rest = rated - sum(often.values())
     parts = [*often.values(), *([rest] if rest.sum() else [])]
-    means = [_mean(part) for part in parts]
+    means = [_mean(part, scale) for part in parts]
     spread = sum(
-        int(part.sum()) * mean * (1.0 - mean) for part, mean in zip(parts, means, strict=True)
+        int(part.sum()) * scale.variance(mean) for part, mean in zip(parts, means, strict=True)
     )
     return Expected(
         segments=dict(zip(often, means, strict=False)), variance=spread / int(rated.sum())
@@ -121,7 +123,11 @@ def _counted(tallies: Sequence[Tally]) -> IntArray:
     return sum((tally.baseline for tally in tallies), np.zeros(LEVELS, dtype=np.int64))
 
 
-def _mean(counts: IntArray) -> float:
+def _scale(sample: Sample) -> Scale:
+    return sample.quality[0].scale if sample.quality else PLAIN
+
+
+def _mean(counts: IntArray, scale: Scale) -> float:
     """A mean score, kept from 0 and 1."""
-    mean = float(counts @ SCORES) / int(counts.sum())
+    mean = scale.value(float(counts @ SCORES) / int(counts.sum()))
     return min(max(mean, FARTHEST), 1.0 - FARTHEST)

@@ -2,14 +2,18 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import polars as pl
 
 from engine.books.feedback import FeedbackBook
 from engine.config.experiment import Experiment
-from engine.config.metric import Builtin, stored_as
+from engine.config.metric import Evaluator, stored_as
 from engine.errors import ConfigError
+from engine.evaluate.audit import audited_rows, audits_of
 from engine.evaluate.evaluator import Score, Trace, evaluator_of
-from engine.evaluate.run import evaluated, unevaluated
+from engine.evaluate.run import Row, evaluated, unevaluated
 from engine.evidence.facts import Facts
 from engine.experiment.state import ExperimentState
 from search.books import Decisions, FactsFollower
@@ -24,7 +28,8 @@ class Scoring:
     """Scores every new answer of the workflows whose experiments declare evaluators.
 
     An evaluation counts like a user's rating: at the moment it is made, so it has to be made
-    within the experiment's maturation. Each answer is tried once.
+    within the experiment's maturation. Each answer is tried once. A calibrated metric takes the
+    score of its evaluator at once, or waits for a person's label where one is asked for.
     """
 
     def __init__(self, root: Path, clock: Callable[[], float]) -> None:
@@ -51,12 +56,13 @@ class Scoring:
         if known.name not in self._prepared:
             self._prepared[known.name] = _prepared(experiment)
         since = max(known.started_at, self._clock() - experiment.maturation_s)
-        own = Facts(facts.exposures, facts.traces.filter(workflow=known.workflow), facts.feedback)
-        rows = []
+        own = replace(facts, traces=facts.traces.filter(workflow=known.workflow))
+        rows: list[Row] = []
         for name, score in self._prepared[known.name].items():
             waiting = unevaluated(own, name, since=since)
             news = self._untried((known.name, name), waiting)
             rows += evaluated(news, name, score, at=self._clock())
+        rows += _calibrated(experiment, own, rows, since=since, at=self._clock())
         return self._book.record(rows).count("stored") if rows else 0
 
     def _untried(self, key: tuple[str, str], waiting: Sequence[Trace]) -> Sequence[Trace]:
@@ -68,11 +74,20 @@ class Scoring:
         return news
 
 
+def _calibrated(
+    experiment: Experiment, own: Facts, rows: Sequence[Row], *, since: float, at: float
+) -> list[Row]:
+    """What the evaluators' scores, those in `rows` among them, make of calibrated metrics."""
+    answered = replace(own, traces=own.traces.filter(pl.col("at") >= since, status="ok"))
+    audits = audits_of(experiment.metrics).values()
+    return [row for audit in audits for row in audited_rows(audit, answered, rows, at=at)]
+
+
 def _prepared(experiment: Experiment) -> dict[str, Score]:
     """The experiment's evaluators; one that can't be prepared is left out, and that is logged."""
     prepared = {}
     for name, metric in experiment.metrics.items():
-        if isinstance(metric, Builtin):
+        if not isinstance(metric, Evaluator):
             continue
         try:
             prepared[stored_as(name, metric)] = evaluator_of(metric, Path())

@@ -1,7 +1,7 @@
 """What an operator may write about an experiment on a workflow."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,7 +11,15 @@ from pydantic import Field, model_validator
 from engine.config.fit import fit_problems
 from engine.config.frozen import Frozen
 from engine.config.guardrails import Guardrails, Segments
-from engine.config.metric import FEEDBACK, QUALITY, Builtin, Metric, Reference
+from engine.config.metric import (
+    FEEDBACK,
+    QUALITY,
+    Builtin,
+    Calibrated,
+    Evaluator,
+    Metric,
+    Reference,
+)
 from engine.config.parameter import Parameter
 from engine.config.problem import Problem, did_you_mean, impossible
 from engine.config.source import load, read
@@ -221,6 +229,18 @@ def _metric_problems(experiment: Experiment) -> Iterator[Problem]:
         if name not in known:
             why = f"not one of `metrics`; {did_you_mean(name, known)}"
             yield Problem(("guardrails", "metrics", name), why, at_key=True)
+    yield from _calibration_problems(experiment.metrics)
+
+
+def _calibration_problems(metrics: Mapping[str, Metric]) -> Iterator[Problem]:
+    evaluators = [name for name, metric in metrics.items() if isinstance(metric, Evaluator)]
+    for name, metric in metrics.items():
+        if isinstance(metric, Calibrated) and metric.by not in evaluators:
+            hint = "declare a judge, rule, reference or python metric"
+            if evaluators:
+                hint = did_you_mean(metric.by, evaluators)
+            why = f"got {metric.by!r}, which is no evaluator among `metrics`; {hint}"
+            yield Problem(("metrics", name, "by"), why)
 
 
 def _text_problems(experiment: Experiment, workflow: Workflow, folder: Path) -> Iterator[Problem]:

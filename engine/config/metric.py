@@ -116,7 +116,23 @@ class Python(_Metric):
     )
 
 
-Metric = Annotated[Builtin | Rule | Reference | Judge | Python, Field(discriminator="type")]
+class Calibrated(_Metric):
+    """An evaluator's scores of all answers, set right by people's labels of a random few.
+
+    Right on average even where the evaluator is wrong in one variant only; needs every drawn answer
+    labelled within the experiment's maturation, by `trimtab audit`.
+    """
+
+    type: Literal["calibrated"]
+    by: str = Field(min_length=1)
+    """Another of `metrics`, which scores every answer: a judge, rule, reference or python."""
+    audited: float = Field(0.1, gt=0.0, lt=1.0)
+    """The share of answers that people label; the fewer, the more traffic a proof takes."""
+
+
+Metric = Annotated[
+    Builtin | Rule | Reference | Judge | Python | Calibrated, Field(discriminator="type")
+]
 Evaluator = Rule | Reference | Judge | Python
 """A metric that somebody has to evaluate, from the text of an answer."""
 FEEDBACK = Builtin(type="builtin", measures="feedback")
@@ -125,3 +141,13 @@ FEEDBACK = Builtin(type="builtin", measures="feedback")
 def stored_as(name: str, metric: Metric) -> str:
     """What a metric's scores are called in the store; users' own are called `quality`."""
     return QUALITY if isinstance(metric, Builtin) else f"{name}@{metric.version}"
+
+
+def label_of(stored: str) -> str:
+    """What people's labels for a calibrated metric are called in the store."""
+    return f"{stored}:label"
+
+
+def asked_of(stored: str) -> str:
+    """What the evaluator's scores of answers that were drawn for a label are called there."""
+    return f"{stored}:asked"

@@ -7,10 +7,11 @@ import polars as pl
 
 from engine.evidence.facts import Shares
 from engine.evidence.past import Past
-from engine.evidence.questions import Questions, score_of
+from engine.evidence.questions import Questions, least_of, most_of, score_of
 from engine.stats.betting import LEVELS, Tally
 from engine.stats.moments import Moments, moments_of
 from engine.stats.ratio import Stratum
+from engine.stats.tally import PLAIN, Scale
 
 Counts = tuple[tuple[int, ...], tuple[float, ...]]
 
@@ -30,25 +31,24 @@ class Cell:
         return self.units.filter("matured")
 
     def scores(self, name: str) -> Tally:
-        """A metric's scores."""
-        return self._tally(self.matured, pl.col(score_of(name)))
+        """A guardrail's scores; of a calibrated one missing labels speak against the candidate."""
+        column = _against(name) if name in self.questions.calibrated else pl.col(score_of(name))
+        return self._tally(self.matured, column, scale=self.questions.scale(name))
 
     def objective(self) -> tuple[Tally, ...]:
         """The objective's scores, those of segments with an expectation of their own apart."""
-        expected = self.questions.expected
-        own = pl.col("segment").is_in(list(expected)).fill_null(value=False)
-        score = pl.col(score_of(self.questions.objective))
-        rest = self._tally(self.matured.filter(~own), score)
-        apart = [
-            self._tally(self.matured.filter(segment=name), score, f=f)
-            for name, f in sorted(expected.items())
-        ]
-        return rest, *apart
+        return self._apart(pl.col(score_of(self.questions.objective)))
+
+    def against(self) -> tuple[Tally, ...]:
+        """The same with every missing label against the candidate; empty if none is ever asked."""
+        name = self.questions.objective
+        return self._apart(_against(name)) if name in self.questions.calibrated else ()
 
     def segment(self, name: str) -> Tally:
         """The objective's scores in one segment."""
-        own = self.matured.filter(segment=name)
-        return self._tally(own, pl.col(score_of(self.questions.objective)))
+        own, objective = self.matured.filter(segment=name), self.questions.objective
+        scale = self.questions.scale(objective)
+        return self._tally(own, pl.col(score_of(objective)), scale=scale)
 
     def without(self, flaw: str) -> Tally:
         """1 for a unit without the flaw, a column of truths, else 0."""
@@ -102,7 +102,24 @@ class Cell:
         propensity = self.shares.propensity
         return (candidates, units.height - candidates), (propensity, 1 - propensity)
 
-    def _tally(self, units: pl.DataFrame, score: pl.Expr, *, f: float | None = None) -> Tally:
+    def _apart(self, score: pl.Expr) -> tuple[Tally, ...]:
+        expected, scale = self.questions.expected, self.questions.scale(self.questions.objective)
+        own = pl.col("segment").is_in(list(expected)).fill_null(value=False)
+        rest = self._tally(self.matured.filter(~own), score, scale=scale)
+        apart = [
+            self._tally(self.matured.filter(segment=name), score, f=f, scale=scale)
+            for name, f in sorted(expected.items())
+        ]
+        return rest, *apart
+
+    def _tally(
+        self,
+        units: pl.DataFrame,
+        score: pl.Expr,
+        *,
+        f: float | None = None,
+        scale: Scale = PLAIN,
+    ) -> Tally:
         level = (score * (LEVELS - 1)).round().cast(pl.Int64)
         scored = units.select("candidate", level=level)
         sides = [scored.filter(candidate=side)["level"] for side in (True, False)]
@@ -114,6 +131,7 @@ class Cell:
             candidate_unrated=sides[0].null_count(),
             baseline_unrated=sides[1].null_count(),
             f=f,
+            scale=scale,
         )
 
     def _moments(self, units: pl.DataFrame, value: pl.Expr) -> Stratum:
@@ -122,3 +140,7 @@ class Cell:
     def _side(self, units: pl.DataFrame, value: pl.Expr, *, candidate: bool) -> Moments:
         values = units.filter(candidate=candidate).select(value=value)["value"].drop_nulls()
         return moments_of(values.to_numpy().astype(np.float64))
+
+
+def _against(name: str) -> pl.Expr:
+    return pl.when("candidate").then(least_of(name)).otherwise(most_of(name))

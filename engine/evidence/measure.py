@@ -8,8 +8,9 @@ import polars as pl
 from engine.evidence.cell import Cell
 from engine.evidence.facts import Facts, Pair, Shares
 from engine.evidence.past import Past, past_of
-from engine.evidence.questions import Questions, score_of
+from engine.evidence.questions import Questions, least_of, most_of, score_of
 from engine.evidence.requests import UNIT, requests_of
+from engine.evidence.rounding import rounded
 from engine.stats.betting import Tally
 from engine.stats.quantile import Histogram, histogram_of
 from engine.stats.sample import Batch, Sample
@@ -71,6 +72,7 @@ def measure(
         metrics={name: tuple(cell.scores(name) for cell in cells) for name in questions.metrics},
         segments={name: tuple(cell.segment(name) for cell in cells) for name in questions.segments},
         centres=past.centres,
+        against=tuple(tally for cell in cells for tally in cell.against()),
     )
 
 
@@ -165,8 +167,13 @@ def _exposures(exposures: pl.DataFrame, pair: Pair, maturation_s: float) -> pl.D
 def _units(requests: pl.DataFrame, questions: Questions, now: float) -> pl.DataFrame:
     """One row a unit and epoch, at its first exposure; unmatured ones have no outcome yet."""
     matured = pl.col("until") <= now
-    means = [*(score_of(name) for name in questions.asked), "duration_s", "cost_usd", "tokens"]
-    return (
+    ends = [end(name) for name in questions.calibrated for end in (least_of, most_of)]
+    means = [
+        *(score_of(name) for name in questions.asked),
+        *ends,
+        *("duration_s", "cost_usd", "tokens"),
+    ]
+    units = (
         requests.group_by(UNIT)
         .agg(
             pl.col("at", "until", "version", "candidate", "segment").first(),
@@ -177,6 +184,7 @@ def _units(requests: pl.DataFrame, questions: Questions, now: float) -> pl.DataF
         .with_columns(matured=matured, **{name: pl.when(matured).then(name) for name in means})
         .sort("at", *UNIT)
     )
+    return rounded(units, questions)
 
 
 def _past(

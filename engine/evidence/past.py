@@ -39,7 +39,7 @@ def past_of(units: pl.DataFrame, questions: Questions, opened_at: float) -> Past
     for name in questions.asked:
         scores = before[score_of(name)].drop_nulls()
         if len(scores) >= ENOUGH_SCORED:
-            mean = float(scores.to_numpy().mean())
+            mean = questions.scale(name).value(float(scores.to_numpy().mean()))
             centres[name] = min(max(mean, FARTHEST), 1.0 - FARTHEST)
     latencies = units.select(
         "until", taken=pl.when("timed_out").then(float("inf")).otherwise("duration_s")

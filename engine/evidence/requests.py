@@ -2,9 +2,11 @@
 
 import polars as pl
 
-from engine.config.metric import Builtin, Metric, stored_as
+from engine.config.metric import Builtin, Calibrated, Metric, asked_of, stored_as
 from engine.evidence.facts import Facts
-from engine.evidence.questions import Questions, score_of
+from engine.evidence.questions import Questions, least_of, most_of, score_of
+from engine.stats.calibrated import ends, scale_of
+from engine.stats.tally import Scale
 
 UNIT = ("unit_id", "epoch")
 """What counts once."""
@@ -17,7 +19,8 @@ def requests_of(
     """One row a request, in the order of time: whether it failed, how long it took, its scores.
 
     `exposures` carry `until`, when their unit matures. A failed request scores 0 on every metric,
-    whatever anybody said of it.
+    whatever anybody said of it. An audited answer without its label has no calibrated score, only
+    the least and the most that it could be.
     """
     known = exposures.select("trace_id", "at", "until")
     requests = exposures.join(_answered(facts.traces, known), on="trace_id", how="left")
@@ -32,9 +35,11 @@ def requests_of(
         tokens=pl.col("input_tokens") + pl.col("output_tokens"),
     )
     scores = {
-        score_of(name): pl.when("failed").then(0.0).otherwise(_score(name, metric))
+        score_of(name): _unless_failed(_score(name, metric), questions.scale(name))
         for name, metric in questions.asked.items()
     }
+    for name, metric in questions.calibrated.items():
+        scores |= _open(name, metric)
     spent = ("duration_s", "cost_usd", "tokens")
     return requests.with_columns(
         **scores, **{name: pl.when("failed").then(None).otherwise(name) for name in spent}
@@ -55,7 +60,9 @@ def _answered(traces: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
 def _stored(questions: Questions) -> list[str]:
     """The stored scores that the asked metrics are read from."""
-    return sorted({stored_as(name, metric) for name, metric in questions.asked.items()})
+    names = {stored_as(name, metric) for name, metric in questions.asked.items()}
+    asked = {asked_of(stored_as(name, one)) for name, one in questions.calibrated.items()}
+    return sorted(names | asked)
 
 
 def _rated(feedback: pl.DataFrame, known: pl.DataFrame, stored: str) -> pl.DataFrame:
@@ -94,6 +101,26 @@ def _score(name: str, metric: Metric) -> pl.Expr:
             return _falling("duration_s", metric.limit)
         case "cost":
             return _falling("cost_usd", metric.limit)
+
+
+def _unless_failed(score: pl.Expr, scale: Scale) -> pl.Expr:
+    return pl.when("failed").then(scale.stored(0.0)).otherwise(score)
+
+
+def _open(name: str, metric: Calibrated) -> dict[str, pl.Expr]:
+    """The ends of a calibrated score: the score itself where nobody was asked, or has answered."""
+    stored, scale = stored_as(name, metric), scale_of(metric.audited)
+    score, judged = pl.col(_said(stored)), pl.col(_said(asked_of(stored)))
+    # Both ends rise evenly with the evaluator's score.
+    worst, best = ends(0.0, metric.audited), ends(1.0, metric.audited)
+    found = {}
+    for column, low, high in (
+        (least_of(name), worst.least, best.least),
+        (most_of(name), worst.most, best.most),
+    ):
+        end = scale.stored(low) + judged * (scale.stored(high) - scale.stored(low))
+        found[column] = _unless_failed(pl.coalesce(score, end), scale)
+    return found
 
 
 def _falling(column: str, limit: float | None) -> pl.Expr:

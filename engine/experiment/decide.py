@@ -1,7 +1,7 @@
 """From figures to a verdict: integrity, then safety, then evidence, then approval."""
 
 from collections.abc import Iterator
-from math import log
+from math import inf, log
 from typing import NamedTuple
 
 from scipy.special import ndtr
@@ -184,6 +184,9 @@ def _held(figures: Figures, rules: Rules) -> Verdict | None:
     if is_imbalanced(figures) and not _stands_the_worst(figures, rules):
         reason = "one variant's units are rated more often than the other's"
         return verdict_of("hold", "missingness", reason, figures)
+    if not _stands_unlabelled(figures, rules):
+        reason = "better, but not if every audited answer without a label spoke against it"
+        return verdict_of("hold", "labels", reason, figures)
     left = min(rules.latency_ratio, rules.latency_p95 or rules.latency_ratio)
     if left < SPENT_UP:
         reason = (
@@ -212,6 +215,11 @@ def _stands_the_worst(figures: Figures, rules: Rules) -> bool:
     """Whether it is better even if every missing score spoke against it."""
     worst = figures.get("worst_case_log_e")
     return rules.missing == "itt" and _reaches(worst, log(1 / rules.alpha))
+
+
+def _stands_unlabelled(figures: Figures, rules: Rules) -> bool:
+    """The same of missing labels: where they lack, however evenly, nothing corrects a judge."""
+    return _reaches(figures.get("unlabelled_log_e", inf), log(1 / rules.alpha))
 
 
 def _guardrails(figures: Figures, rules: Rules) -> Iterator[Guardrail]:

@@ -1,6 +1,7 @@
 """From a sample to the figures that a verdict may rest on."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from engine.errors import UnmeasuredError
 from engine.experiment.rules import (
@@ -65,6 +66,9 @@ def figures_of(sample: Sample, rules: Rules, *, bounds: bool = True) -> Figures:
     figures["worst_case_log_e"] = _worst_case(quality, rules) if is_imbalanced(figures) else None
     if is_imbalanced(figures):
         figures |= _trimmed(quality)
+    if sample.against:
+        against = _added(sample.against)
+        figures["unlabelled_log_e"] = log_e(against, f=rules.centre, bets=rules.bets)
     no_error = _added(sample.no_error)
     figures["no_error_log_e"] = error_free_log_e(no_error, margin=rules.error_margin)
     figures |= _latency(sample, rules)
@@ -147,12 +151,12 @@ def _worst(tally: Tally) -> Tally:
     candidate, baseline = tally.candidate.copy(), tally.baseline.copy()
     candidate[0] += tally.candidate_unrated
     baseline[-1] += tally.baseline_unrated
-    return Tally(pi=tally.pi, candidate=candidate, baseline=baseline, f=tally.f)
+    return replace(_rated(tally), candidate=candidate, baseline=baseline)
 
 
 def _rated(tally: Tally) -> Tally:
     """The units that have a score."""
-    return Tally(pi=tally.pi, candidate=tally.candidate, baseline=tally.baseline, f=tally.f)
+    return replace(tally, candidate_unrated=0, baseline_unrated=0)
 
 
 def _latency(sample: Sample, rules: Rules) -> Figures:

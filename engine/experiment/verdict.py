@@ -9,6 +9,7 @@ Action = Literal["continue", "hold", "stop", "promote", "rollback"]
 Cause = Literal[
     "srm",
     "missingness",
+    "labels",
     "harm",
     "errors",
     "latency",

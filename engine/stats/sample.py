@@ -63,5 +63,7 @@ class Sample:
     """Scores of other metrics, by name."""
     segments: Mapping[str, tuple[Tally, ...]] = field(default_factory=dict)
     """Scores of the objective in one segment, by its name."""
+    against: tuple[Tally, ...] = ()
+    """Scores of a calibrated objective with every missing label against the candidate."""
     centres: Mapping[str, float] = field(default_factory=dict)
     """The baseline's mean of a metric before the window, by the metric's name."""
