@@ -51,6 +51,11 @@ COMMANDS = {
     ),
     "questions": Named("questions", "questions", "Show what requests wait for a person to decide."),
     "decide": Named("questions", "decide", "Decide what a request waits for, and let it go on."),
+    "audit": Named(
+        "audit",
+        "audit",
+        "List the answers that wait for a person's label, oldest first, or label one.",
+    ),
     "explain": Named("explain", "explain", "Tell each decision in words, with its figures."),
     "report": Named("report", "report", "Write an experiment's report as HTML and Markdown."),
     "verify": Named("verify", "verify", "Compute every verdict again from the two books."),
