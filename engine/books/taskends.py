@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from engine.books.task import Ended
 
+NO_FRAME = 0
+"""A number that SQLite gives to no row."""
+
 
 class End(NamedTuple):
     """How and when a task ends, and why where that says more."""
@@ -40,12 +43,16 @@ class Ends:
         if self._drops_asked:
             numbers = [(asked,) for _, asked in ended]
             connection.executemany("DELETE FROM frames WHERE number = ?", numbers)
+            # the next frame may get the number that is free now, and is not this task's
+            tasks = [(NO_FRAME, seq) for seq, _ in ended]
+            connection.executemany("UPDATE tasks SET asked = ? WHERE seq = ?", tasks)
         return [seq for seq, _ in ended]
 
     def count(self, state: Ended, tasks: int) -> None:
         """Count tasks whose end is committed."""
-        with self._turn:
-            self._counts[state] += tasks
+        if tasks:
+            with self._turn:
+                self._counts[state] += tasks
 
     def taken(self) -> Counter[Ended]:
         """How many tasks ended how since this was last asked."""
