@@ -137,6 +137,13 @@ def _capacity(limits: Limits) -> list[Rule]:
             "{{ $value }} requests wait in one gateway",
         ),
         _rule(
+            "TasksWait",
+            f"{now(table.TASK_WAIT, how='max')} > {limits.task_wait_s}",
+            "2m",
+            "warning",
+            "a task has waited for {{ $value | humanizeDuration }}; `deploy.tasks` sets the pace",
+        ),
+        _rule(
             "BudgetSpent",
             f"{rate(table.COST, over='1h')} * 3600 > {limits.usd_per_hour}",
             "5m",

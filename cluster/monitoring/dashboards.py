@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cluster.monitoring.expressions import chosen, failing, now, quantile, rate, share_of
+from cluster.monitoring.expressions import (
+    chosen,
+    failing,
+    now,
+    observed,
+    quantile,
+    rate,
+    share_of,
+)
 from cluster.monitoring.panels import SOURCE, Line, Panel, Row, laid_out
 from serve_apps.telemetry import table
 from serve_apps.telemetry.table import Metric
@@ -54,7 +62,13 @@ def _requests() -> Sequence[Row]:
                 Panel("Calls", [_rate(table.MODEL_CALLS, "model status")], "reqps", stacked=True),
                 Panel(
                     "Retries and stand-ins",
-                    [_rate(table.MODEL_RETRIES, "model"), _rate(table.STAND_INS, "action")],
+                    [
+                        Line(
+                            rate(table.MODEL_CALLS, "model", where=f'{_CHOSEN}, attempt="more"'),
+                            "{{model}}",
+                        ),
+                        _rate(table.STAND_INS, "action"),
+                    ],
                     "reqps",
                 ),
                 Panel("First text, p95", [_quantile(table.FIRST_TEXT, 0.95, "model")], "s"),
@@ -64,8 +78,16 @@ def _requests() -> Sequence[Row]:
         Row(
             "Tools and caches",
             (
-                Panel("Calls of tools", [_rate(table.TOOL_CALLS, "tool status")], "reqps"),
-                Panel("Tools, p95", [_quantile(table.TOOL_SECONDS, 0.95, "tool")], "s"),
+                Panel(
+                    "Calls of tools",
+                    [Line(observed(table.NODE_SECONDS, "node", where=_TOOLS), "{{node}}")],
+                    "reqps",
+                ),
+                Panel(
+                    "Tools, p95",
+                    [Line(quantile(table.NODE_SECONDS, 0.95, "node", where=_TOOLS), "{{node}}")],
+                    "s",
+                ),
                 Panel("Look-ups in caches", [_rate(table.CACHE_LOOKUPS, "cache")], "reqps"),
                 Panel("Requests by segment", [_rate(table.SEGMENTS, "segment")], "reqps"),
             ),
@@ -162,6 +184,14 @@ def _processes() -> Sequence[Row]:
             ),
         ),
         Row(
+            "Tasks",
+            (
+                Panel("Tasks", [_now(table.TASKS, "state")], stacked=True),
+                Panel("Oldest waiting task", [_now(table.TASK_WAIT, "")], "s"),
+                Panel("Tasks that ended", [_rate(table.TASKS_ENDED, "outcome")], "reqps"),
+            ),
+        ),
+        Row(
             "Facts",
             (
                 Panel("Rows that wait in spools", [_now(table.SPOOL_BACKLOG, "")]),
@@ -190,6 +220,7 @@ def _processes() -> Sequence[Row]:
 
 
 _CHOSEN = chosen(table.REQUESTS)
+_TOOLS = f'{_CHOSEN}, kind="tool"'
 
 
 def _rate(metric: Metric, by: str) -> Line:

@@ -19,6 +19,11 @@ def rate(metric: Metric, by: str = "", *, over: str = EACH, where: str = "") -> 
     return _summed(f"rate({metric.exported}{_braced(where)}[{over}])", by)
 
 
+def observed(metric: Metric, by: str = "", *, over: str = EACH, where: str = "") -> str:
+    """How often a second a histogram took a value, by these labels."""
+    return _summed(f"rate({metric.exported}_count{_braced(where)}[{over}])", by)
+
+
 def now(metric: Metric, by: str = "", *, how: str = "sum", where: str = "") -> str:
     """A gauge's present value over all processes."""
     return _summed(f"{metric.exported}{_braced(where)}", by, how)

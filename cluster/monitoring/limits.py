@@ -16,6 +16,8 @@ class Limits(Frozen):
     """What models may be paid in an hour, all workflows together."""
     queue: int = Field(500, ge=1)
     """Requests and tasks that may wait in one gateway."""
+    task_wait_s: float = Field(600.0, gt=0.0)
+    """How long the oldest waiting task may have waited."""
     backlog_rows: int = Field(100_000, ge=1)
     """Facts that may wait for the compactor."""
     control_away_s: float = Field(30.0, gt=0.0)

@@ -74,7 +74,12 @@ class Gateway(AgentServiceMethods):
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._watch()), loop.create_task(telling)]
         self._tasking = Tasking(
-            Path(root), self._secret, self.desk, self._traffic, settings.deploy.tasks
+            Path(root),
+            self._secret,
+            self.desk,
+            self._traffic,
+            self._seen,
+            settings.deploy.tasks,
         )
         services = Services(
             self._traffic,

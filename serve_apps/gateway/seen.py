@@ -1,9 +1,13 @@
 """What a gateway tells of itself and of its requests to those who watch from outside."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from engine.books.task import Ended, Standing
+from engine.books.tasklearning import Masking
 from engine.config.observability import Observability
 from engine.errors import ClusterError, StoreFullError, TrimtabError
 from serve_apps.gateway.call import Json
@@ -52,9 +56,23 @@ class Seen:
         """The control actor answered."""
         self._heard_at = time.monotonic()
 
-    def kept(self, text: str) -> str:
-        """A text as the store may keep it."""
-        return self._outside.mask.text(text) if self._masks else text
+    def kept(self, told: Any) -> Any:
+        """A text, or a value with texts in it, as the store may keep it."""
+        return self._outside.mask.value(told) if self._masks else told
+
+    @property
+    def masking(self) -> Masking | None:
+        """What masks a JSON document that is stored; None where it is stored as it is."""
+        return self._kept_document if self._masks else None
+
+    def tasks(self, standing: Standing, ended: Mapping[Ended, int]) -> None:
+        """Tell how the workspace's tasks stand, and of those that this gateway ended."""
+        meters = self._outside.meters
+        meters.gauge(table.TASKS, standing.waiting, "waiting")
+        meters.gauge(table.TASKS, standing.running, "running")
+        meters.gauge(table.TASK_WAIT, standing.oldest_s)
+        for outcome, tasks in ended.items():
+            meters.count(table.TASKS_ENDED, outcome, by=tasks)
 
     async def keep_telling(
         self, guard: Guard, recorder: Recorder, ongoing: Callable[[], int]
@@ -81,3 +99,6 @@ class Seen:
     def close(self) -> None:
         """Send what waits, and close the log."""
         self._outside.close()
+
+    def _kept_document(self, payload: bytes) -> bytes:
+        return json.dumps(self.kept(json.loads(payload)), ensure_ascii=False).encode()

@@ -15,6 +15,7 @@ from serve_apps.gateway.desk import Desk
 from serve_apps.gateway.front import Route, run_body
 from serve_apps.gateway.protocol import Reply, json_reply, parsed, status_of
 from serve_apps.gateway.reading import native_call
+from serve_apps.gateway.seen import Seen
 from serve_apps.gateway.traffic import Traffic
 from serve_apps.tasks.desk import TaskDesk
 from serve_apps.tasks.worker import Answer, TaskWorker
@@ -25,12 +26,19 @@ class Tasking:
     """One gateway's part in the workspace's tasks."""
 
     def __init__(
-        self, root: Path, secret: bytes, desk: Desk, traffic: Traffic, settings: TaskSettings
+        self,
+        root: Path,
+        secret: bytes,
+        desk: Desk,
+        traffic: Traffic,
+        seen: Seen,
+        settings: TaskSettings,
     ) -> None:
         self._desk = desk
         self._traffic = traffic
-        self._book = TaskBook(root / "tasks.db", capacity=settings.capacity)
-        self._worker = TaskWorker(self._book, self._work, settings)
+        path, masking = root / "tasks.db", seen.masking
+        self._book = TaskBook(path, capacity=settings.capacity, masking=masking)
+        self._worker = TaskWorker(self._book, self._work, settings, told=seen.tasks)
         self._tasks = TaskDesk(self._book, secret, settings, self._check, woken=self._worker.wake)
 
     @property

@@ -5,12 +5,12 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from engine.books.task import Claimed, Ending
+from engine.books.task import Claimed, Ended, Ending, Standing
 from engine.books.tasks import TaskBook
 from engine.config.tasks import TaskSettings
 from engine.errors import ClusterError, ConfigError, NotFoundError, StoreFullError
@@ -19,6 +19,7 @@ from serve_apps.protection.refusal import RefusedError
 RETRY_S = 1.0
 """How long a task waits when nobody can answer it, and a result when it can't be written."""
 TEND_S = 60.0
+TELL_S = 5.0
 
 log = logging.getLogger("ray.serve")
 
@@ -38,6 +39,9 @@ It may raise ConfigError or NotFoundError for what can never be answered, and Cl
 RefusedError or StoreFullError for what could not be begun now.
 """
 
+Told = Callable[[Standing, Mapping[Ended, int]], None]
+"""Hears how the tasks stand, and of those that this process ended since it last heard."""
+
 
 class TaskWorker:
     """Claims, answers, renews; whoever is cancelled or loses its lease stops."""
@@ -48,11 +52,13 @@ class TaskWorker:
         work: Work,
         settings: TaskSettings,
         *,
+        told: Told = lambda standing, ended: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._book = book
         self._work = work
         self._settings = settings
+        self._told = told
         self._clock = clock
         self._held: dict[Claimed, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
@@ -62,6 +68,7 @@ class TaskWorker:
             loop.create_task(self._often(self._look, settings.poll_s, self._woken)),
             loop.create_task(self._often(self._renew, settings.lease_s / 3, asyncio.Event())),
             loop.create_task(self._often(self._tend, TEND_S, asyncio.Event())),
+            loop.create_task(self._often(self._tell, TELL_S, asyncio.Event())),
         ]
 
     @property
@@ -136,6 +143,10 @@ class TaskWorker:
         now = self._clock()
         await asyncio.to_thread(self._book.sweep, now, retention_s=self._settings.retention_s)
         await asyncio.to_thread(self._book.learn, now)
+
+    async def _tell(self) -> None:
+        standing = await asyncio.to_thread(self._book.standing, self._clock())
+        self._told(standing, self._book.endings())
 
     async def _done(self, claimed: Claimed) -> None:
         try:

@@ -21,9 +21,6 @@ def span_marks(span: Mapping[str, Any]) -> Iterator[Mark]:
         yield table.NODE_ERRORS, (node, span["error"]), 1
     if kind == "llm":
         yield from _model_marks(span)
-    elif kind == "tool":
-        yield table.TOOL_CALLS, (node, span["status"]), 1
-        yield table.TOOL_SECONDS, (node,), took
     elif kind == "cache":
         yield table.CACHE_LOOKUPS, (span.get("cache", "none"),), 1
     elif kind == "agent" and span.get("steps") is not None:
@@ -32,9 +29,8 @@ def span_marks(span: Mapping[str, Any]) -> Iterator[Mark]:
 
 def _model_marks(span: Mapping[str, Any]) -> Iterator[Mark]:
     model = span.get("model") or "unknown"
-    yield table.MODEL_CALLS, (model, span["status"]), 1
-    if span.get("attempt", 1) > 1:
-        yield table.MODEL_RETRIES, (model,), 1
+    attempt = "more" if span.get("attempt", 1) > 1 else "first"
+    yield table.MODEL_CALLS, (model, span["status"], attempt), 1
     if span.get("first_text_s") is not None:
         yield table.FIRST_TEXT, (model,), span["first_text_s"]
     if "action" in span:

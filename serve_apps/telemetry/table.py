@@ -60,10 +60,15 @@ CACHED = _counter("cached_answers", "workflow variant", "Requests that a cache s
 SEGMENTS = _counter("segments", "workflow segment", "Requests by their kind.")
 
 # What its spans tell.
-NODE_SECONDS = _histogram("node_seconds", "workflow node kind", "What one step took.")
+NODE_SECONDS = _histogram(
+    "node_seconds", "workflow node kind", "What one step took; of kind `tool` by its name."
+)
 NODE_ERRORS = _counter("node_errors", "workflow node error", "Steps that failed, by class.")
-MODEL_CALLS = _counter("model_calls", "workflow model status", "Attempts at a model.")
-MODEL_RETRIES = _counter("model_retries", "workflow model", "Attempts after the first.")
+MODEL_CALLS = _counter(
+    "model_calls",
+    "workflow model status attempt",
+    "Attempts at a model: the first, or one more after it failed.",
+)
 FIRST_TEXT = _histogram("first_text_seconds", "workflow model", "Until a model's first text.")
 STAND_INS = _counter(
     "stand_ins", "workflow action", "Answers by what stood in for the usual model."
@@ -72,8 +77,6 @@ CACHE_LOOKUPS = _counter(
     "cache_lookups", "workflow cache", "Look-ups by what held the answer; `none` is a miss."
 )
 ITERATIONS = _histogram("iterations", "workflow node", "Steps that an agent took.", "steps")
-TOOL_CALLS = _counter("tool_calls", "workflow tool status", "Calls of tools.")
-TOOL_SECONDS = _histogram("tool_seconds", "workflow tool", "What a call of a tool took.")
 
 # What a gateway knows of itself.
 REFUSED = _counter(
@@ -93,6 +96,15 @@ SNAPSHOT_AGE = _gauge(
 EJECTIONS = _counter("ejections", "workflow variant", "Variants taken out of traffic for failing.")
 EJECTED = _gauge("ejected", "workflow variant", "1 while a variant is out of traffic.")
 BREAKERS = _gauge("open_breakers", "workflow", "Models and tools that are not called for now.")
+
+# What a gateway knows of the workspace's tasks: of those that are open, each tells the same.
+TASKS = _gauge("tasks", "state", "Tasks that are waiting or running, whoever took them in.")
+TASK_WAIT = _gauge(
+    "task_wait_seconds", "", "Since the oldest waiting task was submitted.", "seconds"
+)
+TASKS_ENDED = _counter(
+    "tasks_ended", "outcome", "Tasks by their end: done, failed, cancelled or expired."
+)
 
 # What the ledger decided, told by the control actor.
 SHARE = _gauge("share", "workflow variant role", "The part of traffic that a variant owns.")

@@ -14,6 +14,7 @@ from cluster.monitoring.limits import Limits
 from serve_apps.telemetry.table import TABLE
 
 KEPT = Path(__file__).parents[3] / "configs/monitoring"
+OF_HISTOGRAM = re.compile("_(bucket|count)$")
 EXPORTED = {metric.exported: metric for metric in TABLE}
 CALLED_FOR = {
     "TrimtabRequestsFail",
@@ -24,6 +25,7 @@ CALLED_FOR = {
     "TrimtabSpoolBacklog",
     "TrimtabTracesLost",
     "TrimtabQueueLong",
+    "TrimtabTasksWait",
     "TrimtabBudgetSpent",
     "TrimtabControlAway",
 }
@@ -43,7 +45,7 @@ def alerts():
 
 
 def metrics_in(expr):
-    return {name.removesuffix("_bucket") for name in re.findall(r"\bray_\w+", expr)}
+    return {OF_HISTOGRAM.sub("", name) for name in re.findall(r"\bray_\w+", expr)}
 
 
 def labels_in(expr):
@@ -92,8 +94,8 @@ def test_a_query_is_whole(where, expr):
 @pytest.mark.parametrize(("where", "expr"), ASKED)
 def test_only_histograms_have_buckets_and_only_counters_have_rates(where, expr):
     for name in re.findall(r"(?:rate|increase)\((ray_\w+)", expr):
-        kind = EXPORTED[name.removesuffix("_bucket")].kind
-        assert kind == ("histogram" if name.endswith("_bucket") else "counter")
+        kind = EXPORTED[OF_HISTOGRAM.sub("", name)].kind
+        assert kind == ("histogram" if OF_HISTOGRAM.search(name) else "counter")
 
 
 def test_every_metric_of_the_table_is_shown_somewhere():

@@ -111,7 +111,7 @@ async def ground(root, *, placement="slot", script=None, **settings):
         stack.callback(seen.close)
         dispatcher = Dispatcher(lines, answering)
         desk = Desk(secret, traffic, guard, recorder, dispatcher, seen)
-        tasking = Tasking(root, secret, desk, traffic, TaskSettings())
+        tasking = Tasking(root, secret, desk, traffic, seen, TaskSettings())
         stack.push_async_callback(tasking.close)
         feedback = FeedbackDesk(recorder, secret, seen.fed_back)
         services = Services(traffic, dispatcher, feedback, Lengths())

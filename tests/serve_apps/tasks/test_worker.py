@@ -211,3 +211,21 @@ async def test_a_worker_without_room_leaves_tasks_to_others(book, shop):
 
     assert (shop.seen, states(book, "aa")) == ([], ["queued"])
     await worker.close()
+
+
+async def test_a_worker_tells_how_tasks_stand_and_what_this_process_ended(book, shop):
+    submit(book, "aa", "bb", "cc")
+    book.cancel("cc", time.time())
+    told = asyncio.Queue()
+
+    worker = TaskWorker(
+        book,
+        shop,
+        SETTINGS.model_copy(update={"concurrency": 0}),
+        told=lambda *one: told.put_nowait(one),
+    )
+
+    async with asyncio.timeout(20):
+        standing, ended = await told.get()
+    assert (standing.waiting, standing.running, ended) == (2, 0, {"cancelled": 1})
+    await worker.close()

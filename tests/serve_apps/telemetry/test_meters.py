@@ -65,15 +65,14 @@ def test_what_is_counted_of_a_request(registry):
     assert value(table.COST, **WHO) == 0.002
     assert value(table.NODE_SECONDS, "_count", **OF, node="qa_agent", kind="llm") == 2
     assert value(table.NODE_ERRORS, **OF, node="qa_agent", error="rate_limited") == 1
-    assert value(table.MODEL_CALLS, **OF, model="big", status="error") == 1
-    assert value(table.MODEL_RETRIES, **OF, model="small") == 1
+    assert value(table.MODEL_CALLS, **OF, model="big", status="error", attempt="first") == 1
+    assert value(table.MODEL_CALLS, **OF, model="small", status="ok", attempt="more") == 1
     assert value(table.FIRST_TEXT, "_sum", **OF, model="small") == 0.1
     assert value(table.STAND_INS, **OF, action="faster_model") == 1
     assert value(table.CACHE_LOOKUPS, **OF, cache="none") == 1
     assert value(table.CACHE_LOOKUPS, **OF, cache="exact") == 1
     assert value(table.ITERATIONS, "_sum", **OF, node="qa_agent") == 3
-    assert value(table.TOOL_CALLS, **OF, tool="calculator", status="ok") == 1
-    assert value(table.TOOL_SECONDS, "_sum", **OF, tool="calculator") == 0.05
+    assert value(table.NODE_SECONDS, "_sum", **OF, node="calculator", kind="tool") == 0.05
 
 
 def test_what_nobody_measured_is_counted_nowhere(registry):
