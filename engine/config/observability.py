@@ -23,7 +23,8 @@ class Masking(Frozen):
     )
     """Names whose values are blacked out whole, also behind a prefix, as in `db_password`."""
     stored: bool = False
-    """Also mask texts that the store keeps; without it only logs and exports are masked."""
+    """Also mask the texts in stored traces, and drop what a task asked once it has ended; without
+    it only logs and exports are masked. What has to be read again as it was said stays so."""
 
 
 class Logs(Frozen):

@@ -203,7 +203,8 @@ class Desk:
             self._guard.saw(route.workflow, route.served, outcome)
         duration_s = time.perf_counter() - opened.started
         overhead_s = max(duration_s - outcome["work_s"], 0.0)
-        row = trace_row(opened.trace_id, route, opened.at, duration_s, overhead_s, outcome)
+        kept = outcome | {"spans": self._seen.kept(outcome["spans"])}
+        row = trace_row(opened.trace_id, route, opened.at, duration_s, overhead_s, kept)
         row["segment"] = opened.segment
         if self._traffic.workflow(route.workflow).record_text:
             row["question"] = self._seen.kept(words_of(call.question))
