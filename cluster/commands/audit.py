@@ -84,7 +84,7 @@ def _list(known: _Audited, most: int, *, as_json: bool) -> None:
     readable = still.drop_nulls(["question", "answer"])
     if still.height and not readable.height:
         raise ConfigError(
-            f"{still.height} answers wait for a label and nobody can read them, because "
+            f"of the answers that wait for a label ({still.height}) none can be read, because "
             f"{known.workflow} does not keep texts; write `record_text: true` in its file and "
             "install it"
         )

@@ -5,6 +5,7 @@ import pytest
 
 from engine.experiment.entries import WindowOpened, decision_of
 from engine.experiment.fold import fold
+from engine.stats.calibrated import scale_of
 from engine.stats.tally import LEVELS
 from search.books import FactsFollower
 from search.frozen import ENOUGH_RATED, FARTHEST, expected_from, mean_from
@@ -43,6 +44,20 @@ def test_kinds_of_units_get_expectations_of_their_own(told):
     assert expected.segments["easy"] == pytest.approx(0.85, abs=0.05)
     assert expected.segments["hard"] == pytest.approx(0.2, abs=0.05)
     assert expected.variance == pytest.approx((0.85 * 0.15 + 0.2 * 0.8) / 2, abs=0.03)
+
+
+def test_means_of_a_wider_scale_are_its_own_and_its_bets_smaller():
+    scale = scale_of(0.1)
+    rated = np.zeros(LEVELS, dtype=np.int64)
+    rated[[47, 53]] = 100
+
+    segments = {"a": rated // 2, "b": rated - rated // 2}
+
+    assert mean_from(rated, scale) == pytest.approx(0.5)
+    assert mean_from(scores(60, 40), scale) == 1.0 - FARTHEST
+    expected = expected_from(rated, segments, scale)
+    assert expected.segments == {"a": pytest.approx(0.5), "b": pytest.approx(0.5)}
+    assert expected.variance == pytest.approx(scale.variance(0.5))
 
 
 def test_traffic_of_one_kind_has_one_expectation(stage):

@@ -116,6 +116,13 @@ def test_rated_units_alone_promote_nothing_under_an_imbalance():
     assert judged(fired, missing="complete-case") == ("hold", "missingness")
 
 
+def test_a_calibrated_objective_is_better_even_if_every_missing_label_spoke_against_it():
+    bar = log(1 / RULES.alpha)
+
+    assert judged({"unlabelled_log_e": bar - 1e-9}) == ("hold", "labels")
+    assert judged({"unlabelled_log_e": bar}) == ("promote", "evidence")
+
+
 def test_a_shown_bound_is_no_condition_of_a_promotion():
     verdict = decide(figures(lift_low=None), RULES)
 
