@@ -44,7 +44,7 @@ RAISES = {
     "huge_header": (LOST, LOST),
     # The stream's reader stops at [DONE] and never misses the rest.
     "short_body": (LOST, None),
-    "long_body": (TORN, LOST),
+    "long_body": (TORN, None),
     "error_with_200": (None, openai.APIError),
     "error_in_stream": (openai.InternalServerError, openai.APIError),
 }
@@ -84,8 +84,9 @@ async def server():
         yield started
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="module")
 async def client(server):
+    """With connections of its own, that no earlier fault has spoiled."""
     async with openai.AsyncOpenAI(
         base_url=server.base_url, api_key="none", max_retries=0, timeout=20.0
     ) as client:
@@ -124,6 +125,14 @@ async def test_a_status_is_the_error_of_its_class(server, client, fault, ask):
 
     assert type(refusal.value) is error
     assert (refusal.value.status_code, refusal.value.code) == (status, FAULTS[fault].code)
+
+
+async def test_what_is_left_of_a_stream_breaks_the_next_answer_on_its_connection(server, client):
+    await server.control(named("long_body"))
+    await stream(client)
+
+    with pytest.raises(openai.APIConnectionError):
+        await stream(client)
 
 
 async def test_a_wait_is_asked_for_in_four_ways(server, client):
