@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 NAME = "bare"
 PREFIX = "/bare"
+ONE = "/one"
+"""Under the prefix: answered by the first hop alone."""
 
 
 class Second:
@@ -28,8 +30,11 @@ class First:
         ).answer
 
     async def __call__(self, request: Request) -> Response:
-        """One request through both hops."""
-        return Response(await self._answer.remote(await request.body()))
+        """One request through both hops, or through this one."""
+        body = await request.body()
+        if request.url.path.endswith(ONE):
+            return Response(body)
+        return Response(await self._answer.remote(body))
 
 
 def bare_app(replicas: int) -> serve.Application:

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.serve
 
 WINDOWS = {
     "concurrent": 1,
-    "share": 0.3,
-    "exploration_cap": 0.3,
+    "share": 0.5,
+    "exploration_cap": 0.5,
     "min_units": 100,
     "max_units": 3_000,
     "lease_s": 10,

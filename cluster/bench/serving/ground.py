@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from ray import serve
 
-from cluster.bench.bare import NAME, PREFIX, bare_app
+from cluster.bench.bare import NAME, ONE, PREFIX, bare_app
 from cluster.bench.serving.rounds import Target
 from cluster.bench.serving.splitting import splitting
 from cluster.bench.upstream import upstream
@@ -82,6 +82,10 @@ class Ground:
     def bare(self) -> Target:
         """The same body through two bare hops."""
         return Target("bare", f"{self.cluster.url}{PREFIX}", self.slot.workflow, self.ours)
+
+    def hop(self) -> Target:
+        """The same body through one bare hop: what nothing behind Serve's proxy can outrun."""
+        return Target("hop", f"{self.cluster.url}{PREFIX}{ONE}", self.slot.workflow, self.ours)
 
     def direct(self) -> Target:
         """The same question to the upstream itself."""

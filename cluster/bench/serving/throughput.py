@@ -6,6 +6,11 @@ from cluster.bench.serving.rounds import Rounds, rounds, unmeasured
 
 CONNECTIONS, QUICK_CONNECTIONS = (1, 16, 64), (1, 16)
 JUDGED = 16
+WHAT = {
+    "slot": "slot placement",
+    "inline": "inline placement",
+    "hop": "one bare hop, which no placement can outrun,",
+}
 SLOT, INLINE, RATE = ">= 0.85", ">= 3.0", ">= 500"
 
 
@@ -13,7 +18,10 @@ def measure(ground: Ground) -> list[Row]:
     """Both placements do all of their work: assign, record, ask the upstream, record, answer."""
     made = []
     for connections in QUICK_CONNECTIONS if ground.setting.quick else CONNECTIONS:
-        targets = [ground.direct(), ground.bare(), ground.of(ground.slot), ground.of(ground.inline)]
+        targets = [
+            *(ground.direct(), ground.bare(), ground.hop()),
+            *(ground.of(ground.slot), ground.of(ground.inline)),
+        ]
         found = rounds(
             targets,
             connections=connections,
@@ -25,6 +33,7 @@ def measure(ground: Ground) -> list[Row]:
             made += [
                 ratio("slot", found, SLOT),
                 ratio("inline", found, INLINE),
+                ratio("hop", found, None),
                 *costs("bare", found["bare"]),
                 *costs("slot", found["slot"]),
                 *costs("inline", found["inline"]),
@@ -45,9 +54,9 @@ def figures(found: dict[str, Rounds], connections: int) -> list[Row]:
     return made
 
 
-def ratio(name: str, found: dict[str, Rounds], goal: str) -> Row:
-    """One placement's requests a second over the bare hops', its ends the rounds' own."""
-    id_, what = f"over-bare-{name}", f"{name} placement over two bare hops"
+def ratio(name: str, found: dict[str, Rounds], goal: str | None) -> Row:
+    """One target's requests a second over the two bare hops', its ends the rounds' own."""
+    id_, what = f"over-bare-{name}", f"{WHAT[name]} over two bare hops"
     if why := found[name].why_not or found["bare"].why_not:
         return judged(unmeasured(id_, what, "", why, goal))
     ours, bare = found[name].row("", "", "requests_per_s", ""), found["bare"]
