@@ -14,6 +14,9 @@ from engine.experiment.entries import Decision
 from engine.experiment.fold import after, fold
 from engine.experiment.state import State
 
+BULKY = ("spans", "question", "answer")
+"""Columns of a trace that no verdict rests on."""
+
 
 class Decisions:
     """The ledger with its fold kept up to date."""
@@ -63,11 +66,15 @@ class Decisions:
 class FactsFollower:
     """The store's facts since a moment, read once each, file by file."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, whole: bool = False) -> None:
+        """Follow the facts that verdicts rest on; with `whole`, the traces' texts and spans, too.
+
+        These are most of its bytes, and what is followed stays in memory.
+        """
         self._store = Store(root)
         self._frames: dict[Kind, pl.DataFrame] = {
             "exposure": empty("exposure"),
-            "trace": empty("trace"),
+            "trace": empty("trace") if whole else empty("trace").drop(BULKY),
             "feedback": empty("feedback"),
         }
         self.upto = 0
@@ -84,7 +91,7 @@ class FactsFollower:
         newest = self._store.position() if upto is None else upto
         if newest > self.upto:
             for kind, frame in self._frames.items():
-                news = self._store.read(kind, after=self.upto, upto=newest)
+                news = self._store.read(kind, after=self.upto, upto=newest, columns=frame.columns)
                 self._frames[kind] = pl.concat([frame, news])
             self.upto = newest
         self._settled_at = max(self._settled_at, settled_at)

@@ -35,7 +35,7 @@ class Scoring:
     def __init__(self, root: Path, clock: Callable[[], float]) -> None:
         self._book = FeedbackBook(root / "feedback.db")
         self._decisions = Decisions(root)
-        self._facts = FactsFollower(root)
+        self._facts = FactsFollower(root, whole=True)
         self._clock = clock
         self._prepared: dict[str, dict[str, Score]] = {}
         self._tried: dict[tuple[str, str], set[str]] = {}

@@ -61,7 +61,7 @@ def diagnose(
     """
     since_s = _seconds_of(since)
     now = time.time()
-    facts = FactsFollower(existing(workspace)).follow()
+    facts = FactsFollower(existing(workspace), whole=True).follow()
     traces = users_traces(facts, after=now - since_s, upto=now)
     if workflow is not None:
         traces = traces.filter(pl.col("workflow") == workflow)
