@@ -102,6 +102,8 @@ def start_head(
     known = load(root)
     if known is not None and known.is_alive:
         raise ClusterError(f"{root}: up already at {known.url}; `trimtab down` ends it")
+    # A head that was killed left its proxy behind, which still listens on the port.
+    stop_head(root)
     if _is_taken(port):
         raise ClusterError(f"port {port} is taken; choose another with --port")
     ports = free_ports(11)

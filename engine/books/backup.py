@@ -91,13 +91,13 @@ def restore(source: Path, root: Path) -> Path | None:
     return aside
 
 
-def check_books(root: Path) -> None:
-    """Read every page of every database of a workspace.
+def check_books(root: Path, *, spools: bool = True) -> None:
+    """Read every page of every database of a workspace, those of its spools if that is wanted.
 
     Raises:
         StoreCorruptError: One is damaged; the message says how to restore it.
     """
-    for book in _books(root):
+    for book in _books(root) if spools else _own_books(root):
         why = _damage(book)
         if why is not None:
             raise StoreCorruptError(f"{book}: damaged ({why}); {_cure(root)}")
@@ -112,8 +112,11 @@ def _check_copy(staged: Path) -> None:
 
 
 def _books(root: Path) -> list[Path]:
-    own = [path for path in sorted(root.glob("*.db")) if path.name not in DERIVED]
-    return [*own, *sorted((root / "spools").glob("*.db"))]
+    return [*_own_books(root), *sorted((root / "spools").glob("*.db"))]
+
+
+def _own_books(root: Path) -> list[Path]:
+    return [path for path in sorted(root.glob("*.db")) if path.name not in DERIVED]
 
 
 def _copy_book(book: Path, target: Path) -> None:

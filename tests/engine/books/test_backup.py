@@ -108,6 +108,14 @@ def test_a_damaged_book_is_refused_with_the_command_that_restores_it(root, name)
     assert sorted(ids(root)) == ["shipped"]
 
 
+def test_a_torn_spool_holds_up_a_backup_and_no_start(root):
+    (root / "spools" / "half.db").write_bytes(b"SQLite format 3\0" + bytes(range(200)))
+
+    check_books(root, spools=False)
+    with pytest.raises(StoreCorruptError, match=r"half\.db"):
+        check_books(root)
+
+
 def test_without_a_backup_the_refusal_says_so(root):
     overwrite(root / "ledger.db")
 
