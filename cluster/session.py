@@ -102,8 +102,7 @@ def bring_up(
         ClusterError: A part did not come up; what was started is ended again.
     """
     root.mkdir(parents=True, exist_ok=True)
-    # A dead writer's torn spool holds nothing else up; `trimtab doctor` names it.
-    check_books(root, spools=False)
+    check_books(root)
     workspace_secret(root)
     build_indexes(root, [workflow])
     beside = beside or Beside()

@@ -93,7 +93,8 @@ class Front(BaseModel):
 def start_front(folder: Path, tls: Tls, *, http_port: int, grpc_port: int | None = None) -> Front:
     """Listen on the settings' address for the plain listeners on loopback.
 
-    Its files are written to `folder`, which its command line names.
+    Its files are written to `folder`, which its command line names; it takes the place of one that
+    was started there before.
 
     Raises:
         ConfigError: The certificate or the key can't be used.
@@ -101,6 +102,8 @@ def start_front(folder: Path, tls: Tls, *, http_port: int, grpc_port: int | None
     """
     binary = _binary()
     check_certificate(tls)
+    # One of a head that was killed still listens.
+    stop_front(folder)
     if _is_taken(tls):
         raise ClusterError(f"port {tls.port} of {tls.host} is taken; choose another for TLS")
     folder = folder.resolve()

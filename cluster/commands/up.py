@@ -9,7 +9,9 @@ import typer
 
 from cluster.head import Cluster, default_profile
 from cluster.options import Json, Workspace
+from cluster.output import say
 from cluster.session import Beside, bring_up, renew_certificate, take_down
+from engine.books.backup import torn_spools
 from engine.config.experiment import load_workflow
 from engine.config.tls import Tls
 from engine.errors import ConfigError
@@ -46,8 +48,11 @@ def up(
     if chosen not in {"fast", "plain"}:
         raise ConfigError(f"--profile is {chosen!r}; it must be fast or plain")
     workflow = load_workflow(config)
+    root = workspace.resolve()
+    for spool in torn_spools(root):
+        say(f"{spool} can't be read and holds nothing else up; `trimtab doctor` says more")
     cluster = bring_up(
-        workspace.resolve(),
+        root,
         workflow,
         profile="fast" if chosen == "fast" else "plain",
         port=port,

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +49,7 @@ def backup(root: Path, at: float) -> Path:
             for book in _books(root):
                 _copy_book(book, staged / book.relative_to(root))
         _copy_files(root, staged)
-        check_books(staged)
+        _check(staged, _books(staged))
         target = folder / datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         staged.chmod(OPEN)
         staged.rename(target)
@@ -91,20 +92,29 @@ def restore(source: Path, root: Path) -> Path | None:
     return aside
 
 
-def check_books(root: Path, *, spools: bool = True) -> None:
-    """Read every page of every database of a workspace, those of its spools if that is wanted.
+def check_books(root: Path) -> None:
+    """Read every page of a workspace's own databases; its writers' spools stand for themselves.
 
     Raises:
         StoreCorruptError: One is damaged; the message says how to restore it.
     """
-    for book in _books(root) if spools else _own_books(root):
+    _check(root, _own_books(root))
+
+
+def torn_spools(root: Path) -> list[Path]:
+    """Spools that can't be read: their writers died in the middle of a write, or their disk did."""
+    return [spool for spool in _spools(root) if _damage(spool) is not None]
+
+
+def _check(root: Path, books: Iterable[Path]) -> None:
+    for book in books:
         why = _damage(book)
         if why is not None:
             raise StoreCorruptError(f"{book}: damaged ({why}); {_cure(root)}")
 
 
 def _check_copy(staged: Path) -> None:
-    check_books(staged)
+    _check(staged, _books(staged))
     with closing(Store(staged)) as store:
         damaged = store.damaged()
     if damaged:
@@ -112,11 +122,15 @@ def _check_copy(staged: Path) -> None:
 
 
 def _books(root: Path) -> list[Path]:
-    return [*_own_books(root), *sorted((root / "spools").glob("*.db"))]
+    return [*_own_books(root), *_spools(root)]
 
 
 def _own_books(root: Path) -> list[Path]:
     return [path for path in sorted(root.glob("*.db")) if path.name not in DERIVED]
+
+
+def _spools(root: Path) -> list[Path]:
+    return sorted((root / "spools").glob("*.db"))
 
 
 def _copy_book(book: Path, target: Path) -> None:

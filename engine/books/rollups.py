@@ -20,8 +20,6 @@ SMALL = 50_000
 """A leaf with as many traces is joined with no others."""
 LEAST_SMALL = 32
 """Fewer small leaves than this aren't worth joining."""
-
-
 SHAPE = 2
 """Of a leaf's columns, as the file says it; leaves of another shape are made again."""
 

@@ -138,9 +138,13 @@ Evaluator = Rule | Reference | Judge | Python
 FEEDBACK = Builtin(type="builtin", measures="feedback")
 
 
+VERSIONED = "@"
+"""In the stored name of every metric that users don't score themselves, and in none of theirs."""
+
+
 def stored_as(name: str, metric: Metric) -> str:
     """What a metric's scores are called in the store; users' own are called `quality`."""
-    return QUALITY if isinstance(metric, Builtin) else f"{name}@{metric.version}"
+    return QUALITY if isinstance(metric, Builtin) else f"{name}{VERSIONED}{metric.version}"
 
 
 def label_of(stored: str) -> str:

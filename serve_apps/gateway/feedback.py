@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from engine.books.secret import verified
+from engine.config.metric import VERSIONED
 from engine.errors import ConfigError, NotFoundError, TrimtabError
 from serve_apps.gateway.call import Json
 from serve_apps.gateway.protocol import Reply, error_reply, json_reply
@@ -18,7 +19,8 @@ def feedback_row(body: Json, secret: bytes, at: float) -> Json:
     """One item of feedback as a row; without a key, the same body is the same feedback.
 
     Raises:
-        ConfigError: A key is unknown, or the score is no number in [0, 1].
+        ConfigError: A key is unknown, the score is no number in [0, 1], or the metric is not one
+            that users score.
         NotFoundError: The trace id was not given out by this workspace.
     """
     unknown = sorted(set(body) - KEYS)
@@ -33,6 +35,9 @@ def feedback_row(body: Json, secret: bytes, at: float) -> Json:
         raise ConfigError(f"`score` is {score!r}; it must be a number from 0 to 1")
     if not isinstance(metric, str) or not metric:
         raise ConfigError(f"`metric` is {metric!r}; it must be a name")
+    if VERSIONED in metric:
+        why = f"names with {VERSIONED!r} are the evaluators' own; write one without it"
+        raise ConfigError(f"`metric` is {metric!r}; {why}")
     key = body.get("idempotency_key")
     if key is None:
         same = json.dumps([trace_id, metric, float(score)])

@@ -38,7 +38,7 @@ class Tasking:
         self._traffic = traffic
         path, masking = root / "tasks.db", seen.masking
         self._book = TaskBook(path, capacity=settings.capacity, masking=masking)
-        self._worker = TaskWorker(self._book, self._work, settings, told=seen.tasks)
+        self._worker = TaskWorker(self._book, self._work, settings, watcher=seen.tasks)
         self._tasks = TaskDesk(self._book, secret, settings, self._check, woken=self._worker.wake)
 
     @property

@@ -39,7 +39,7 @@ It may raise ConfigError or NotFoundError for what can never be answered, and Cl
 RefusedError or StoreFullError for what could not be begun now.
 """
 
-Told = Callable[[Standing, Mapping[Ended, int]], None]
+Watcher = Callable[[Standing, Mapping[Ended, int]], None]
 """Hears how the tasks stand, and of those that this process ended since it last heard."""
 
 
@@ -52,13 +52,13 @@ class TaskWorker:
         work: Work,
         settings: TaskSettings,
         *,
-        told: Told = lambda standing, ended: None,
+        watcher: Watcher = lambda standing, ended: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._book = book
         self._work = work
         self._settings = settings
-        self._told = told
+        self._watcher = watcher
         self._clock = clock
         self._held: dict[Claimed, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
@@ -146,7 +146,7 @@ class TaskWorker:
 
     async def _tell(self) -> None:
         standing = await asyncio.to_thread(self._book.standing, self._clock())
-        self._told(standing, self._book.endings())
+        self._watcher(standing, self._book.endings())
 
     async def _done(self, claimed: Claimed) -> None:
         try:

@@ -330,6 +330,20 @@ def test_a_file_that_is_missing_is_named(tmp_path, pair, plain):
         pass
 
 
+def test_one_that_was_left_behind_makes_room(tmp_path, pair, plain):
+    tls = Tls(cert=pair[0], key=pair[1], port=free_ports(1)[0])
+    left = start_front(tmp_path, tls, http_port=plain)
+
+    front = start_front(tmp_path, tls, http_port=plain)
+
+    try:
+        assert not lives(left.pid)
+        assert got(tls.port, trusting(pair))[0] == 200
+        assert load_front(tmp_path) == front
+    finally:
+        stop_front(tmp_path)
+
+
 def test_a_port_that_is_taken_is_refused(tmp_path, pair, plain):
     tls = Tls(cert=pair[0], key=pair[1], port=plain)
 

@@ -3,6 +3,7 @@
 from typing import get_args
 
 from engine.books.feedback import Outcome
+from engine.config.metric import VERSIONED
 from engine.config.tasks import TaskSettings
 from serve_apps.gateway.openapi.openai import CONVERSATION_ID
 from serve_apps.gateway.openapi.parts import ref
@@ -120,7 +121,7 @@ FEEDBACK: dict[str, Json] = {
                     ["trace_id", "score"],
                     trace_id=TEXT,
                     score=NUMBER | {"minimum": 0, "maximum": 1},
-                    metric=TEXT | {"minLength": 1},
+                    metric=TEXT | {"minLength": 1, "pattern": f"^[^{VERSIONED}]+$"},
                     idempotency_key=maybe(TEXT) | {"minLength": 1, "maxLength": LONGEST_KEY},
                 )
             ),

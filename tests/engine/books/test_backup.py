@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from engine.books.active import read_active, write_active
-from engine.books.backup import backup, backups_of, check_books, restore
+from engine.books.backup import backup, backups_of, check_books, restore, torn_spools
 from engine.books.compactor import Compactor
 from engine.books.feedback import FeedbackBook
 from engine.books.ledger import Ledger
@@ -108,12 +108,15 @@ def test_a_damaged_book_is_refused_with_the_command_that_restores_it(root, name)
     assert sorted(ids(root)) == ["shipped"]
 
 
-def test_a_torn_spool_holds_up_a_backup_and_no_start(root):
-    (root / "spools" / "half.db").write_bytes(b"SQLite format 3\0" + bytes(range(200)))
+def test_a_torn_spool_is_named_and_is_no_damage_of_the_books(root):
+    torn = root / "spools" / "half.db"
+    torn.write_bytes(b"SQLite format 3\0" + bytes(range(200)))
 
-    check_books(root, spools=False)
+    check_books(root)
+
+    assert torn_spools(root) == [torn]
     with pytest.raises(StoreCorruptError, match=r"half\.db"):
-        check_books(root)
+        backup(root, AT)
 
 
 def test_without_a_backup_the_refusal_says_so(root):

@@ -229,9 +229,10 @@ async def test_a_listener_that_says_nothing_is_not_waited_for_for_ever():
         (keeper,) = here._keepers.values()
 
         here.close()
-        await asyncio.wait([keeper])
-
+        ended, _ = await asyncio.wait([keeper], timeout=5.0)
         await until(lambda: not [one for one in asyncio.all_tasks() if "mute" in repr(one)])
+
+        assert ended == {keeper}
 
 
 async def test_the_less_busy_replica_is_asked():

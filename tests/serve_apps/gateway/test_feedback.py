@@ -109,6 +109,12 @@ def test_an_idempotency_key_is_short_text(key):
         row_of(idempotency_key=key)
 
 
+@pytest.mark.parametrize("metric", ["polite@2", "fair@1:label", "fair@1:asked", "@"])
+def test_nobody_scores_for_an_evaluator_or_for_those_who_label(metric):
+    with pytest.raises(ConfigError, match="evaluators' own"):
+        row_of(metric=metric)
+
+
 def test_the_longest_key_and_another_metric_are_kept():
     row = row_of(idempotency_key="k" * 200, metric="tone")
 

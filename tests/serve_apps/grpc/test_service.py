@@ -218,6 +218,7 @@ async def test_whoever_stops_listening_ends_the_run(client, desk):
 
     async with asyncio.timeout(20):
         await desk.left.wait()
+    assert call.cancelled()
 
 
 async def test_the_service_describes_itself_where_reflection_is_on(channel):

@@ -222,7 +222,7 @@ async def test_a_worker_tells_how_tasks_stand_and_what_this_process_ended(book, 
         book,
         shop,
         SETTINGS.model_copy(update={"concurrency": 0}),
-        told=lambda *one: told.put_nowait(one),
+        watcher=lambda *one: told.put_nowait(one),
     )
 
     async with asyncio.timeout(20):
