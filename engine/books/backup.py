@@ -45,8 +45,8 @@ def backup(root: Path, at: float) -> Path:
     make_folder(folder)
     staged = Path(tempfile.mkdtemp(prefix=TMP_PREFIX, dir=folder))
     try:
-        with closing(Database(root / "catalogue.db", ())) as held, held.writing():
-            for book in _books(root):
+        with closing(Database(root / "catalogue.db", ())) as held, held.writing() as connection:
+            for book in [*_own_books(root), *_registered(root, connection)]:
                 _copy_book(book, staged / book.relative_to(root))
         _copy_files(root, staged)
         _check(staged, _books(staged))
@@ -123,6 +123,12 @@ def _check_copy(staged: Path) -> None:
 
 def _books(root: Path) -> list[Path]:
     return [*_own_books(root), *_spools(root)]
+
+
+def _registered(root: Path, connection: sqlite3.Connection) -> list[Path]:
+    """The spools that may hold what was acknowledged; another one's writer died as it made it."""
+    rows = connection.execute("SELECT path FROM spools WHERE retired IS NULL").fetchall()
+    return [root / path for (path,) in rows if not Path(path).is_absolute()]
 
 
 def _own_books(root: Path) -> list[Path]:

@@ -14,10 +14,11 @@ from engine.books.durable import TMP_PREFIX, make_folder, write_whole
 from engine.books.feedback import FeedbackBook
 from engine.books.parquet import digest_of, encode, table_of_rows
 from engine.books.points import Passing, unwatched
+from engine.books.quarantine import aside, set_spool_aside
 from engine.books.rollups import Rollups
 from engine.books.spool import KINDS, lock_path
 from engine.books.sqlite import Database
-from engine.books.store import Store
+from engine.books.store import Store, spool_problem
 from engine.errors import BookError, StoreCorruptError
 from engine.evidence.records import SCHEMAS, Kind
 
@@ -81,8 +82,9 @@ class Compactor:
         """Ship what is new, at most one file per writer and kind; return the rows shipped.
 
         Raises:
-            StoreCorruptError: Some spools can't be read; all the others were shipped. Or a file of
-                the store is damaged; everything was shipped, and roll-ups wait for its quarantine.
+            StoreCorruptError: Some spools can't be read; all the others were shipped, and those
+                of dead writers are out of the next step's way. Or a file of the store is damaged;
+                everything was shipped, and roll-ups wait for its quarantine.
             StoreFullError: The disk is full; what isn't shipped waits in its spool.
         """
         count = 0
@@ -144,12 +146,25 @@ class Compactor:
         source = Source(spool.writer, self.root / spool.path, KINDS)
         # taken before reading: a writer that is dead now adds nothing afterwards
         dead = lock.take(lock_path(source.path)) if source.path.exists() else None
+        if dead is None and aside(self.root, Path("spools", source.path.name)).exists():
+            # set aside, and died before this was written down
+            self.catalogue.retire(source.writer, at)
+            return 0
         try:
             count = self._ship_all(source, at)
             if dead is not None and not self._left(source):
                 self.catalogue.retire(source.writer, at)
                 self._passing("spool retired")
                 remove_spool(source.path)
+        except StoreCorruptError as error:
+            if dead is None or spool_problem(source.path) is None:
+                raise
+            moved = set_spool_aside(self.root, source.path)
+            self.catalogue.retire(source.writer, at)
+            raise StoreCorruptError(
+                f"{error}; its writer is dead: it lies at {moved} now, and all else goes on "
+                "without the facts that only it held"
+            ) from error
         finally:
             if dead is not None:
                 dead.release()

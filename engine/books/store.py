@@ -93,8 +93,12 @@ class Store:
             for path, moved in self._catalogue.quarantined().items()
         ]
         problems += self.damaged()
+        problems += [
+            Problem(f"spools/{path.name.removeprefix('spools-')}", f"set aside, it lies at {path}")
+            for path in sorted((self.root / "quarantine").glob("spools-*.db"))
+        ]
         for spool in self._catalogue.spools():
-            why = _spool_problem(self.root / spool.path)
+            why = spool_problem(self.root / spool.path)
             if why is not None:
                 problems.append(Problem(spool.path, why))
         return problems
@@ -127,7 +131,8 @@ def _frame(kind: Kind, tables: list[pa.Table], columns: Sequence[str] | None) ->
     return frame
 
 
-def _spool_problem(path: Path) -> str | None:
+def spool_problem(path: Path) -> str | None:
+    """Why a spool can't be read; None where it can."""
     if not path.exists():
         return "missing; what it had acknowledged and not yet shipped is lost"
     connection = sqlite3.connect(path)

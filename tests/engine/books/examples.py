@@ -21,11 +21,10 @@ def write(root, *names, kind="exposure", writer="w"):
 
 
 def ship(root, at=1.0):
-    compactor = Compactor(root)
     count = 0
-    while new := compactor.step(at):
-        count += new
-    compactor.close()
+    with closing(Compactor(root)) as compactor:
+        while new := compactor.step(at):
+            count += new
     return count
 
 

@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.books import lock
+from engine.books.catalogue import Catalogue
 from engine.books.compactor import Compactor
 from engine.books.feedback import FeedbackBook
 from engine.books.group import GroupCommit
-from engine.books.quarantine import quarantine_damaged
+from engine.books.quarantine import quarantine_damaged, set_spool_aside
+from engine.books.spool import lock_path
 from engine.books.store import Store
 from engine.errors import StoreCorruptError, StoreFullError
 from tests.engine.books import full_disk
@@ -135,15 +138,20 @@ def test_a_half_written_spool_gives_what_it_finished(tmp_path_factory, keep):
     shutil.rmtree(root)
 
 
-def test_a_damaged_spool_is_named_and_holds_no_other_up(tmp_path):
-    write(tmp_path, *(str(number) for number in range(200)), writer="bad")
-    write(tmp_path, "a", writer="good")
-    path = tmp_path / "spools" / "bad.db"
+def torn(root, writer):
+    write(root, *(str(number) for number in range(200)), writer=writer)
+    path = root / "spools" / f"{writer}.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with path.open("r+b") as file:
         file.seek(8_192)
         file.write(b"\xa5" * 8_192)
+    return path
+
+
+def test_a_damaged_spool_is_named_and_holds_no_other_up(tmp_path):
+    torn(tmp_path, "bad")
+    write(tmp_path, "a", writer="good")
 
     with pytest.raises(StoreCorruptError, match=r"bad\.db"):
         ship(tmp_path)
@@ -153,6 +161,44 @@ def test_a_damaged_spool_is_named_and_holds_no_other_up(tmp_path):
     assert len(read) == len(set(read))
     with closing(Store(tmp_path)) as store:
         assert [problem.path for problem in store.check()] == ["spools/bad.db"]
+
+
+def test_a_dead_writers_torn_spool_stops_the_facts_of_others_once_at_most(tmp_path):
+    path = torn(tmp_path, "bad")
+    write(tmp_path, "a", writer="good")
+
+    with pytest.raises(StoreCorruptError, match="spools-bad"):
+        ship(tmp_path)
+    write(tmp_path, "b", writer="later")
+    ship(tmp_path)
+
+    assert {"a", "b"} <= set(ids(tmp_path))
+    assert not path.exists()
+    assert b"\xa5" * 4_096 in (tmp_path / "quarantine" / "spools-bad.db").read_bytes()
+    with closing(Store(tmp_path)) as store:
+        assert store.settled_at() > 0
+
+
+def test_a_spool_whose_setting_aside_was_cut_off_is_retired_by_the_next_step(tmp_path):
+    path = torn(tmp_path, "bad")
+    set_spool_aside(tmp_path, path)
+
+    ship(tmp_path)
+
+    with closing(Catalogue(tmp_path / "catalogue.db")) as catalogue:
+        assert catalogue.spools() == []
+
+
+def test_a_living_writers_torn_spool_stays_where_it_is(tmp_path):
+    path = torn(tmp_path, "bad")
+    held = lock.take(lock_path(path))
+
+    for _ in range(2):
+        with pytest.raises(StoreCorruptError, match=r"bad\.db"):
+            ship(tmp_path)
+
+    held.release()
+    assert path.exists()
 
 
 @pytest.mark.skipif(not full_disk.allowed(), reason="no namespace for a disk of our own here")
