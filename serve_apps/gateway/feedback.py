@@ -44,6 +44,9 @@ def feedback_row(body: Json, secret: bytes, at: float) -> Json:
         key = "auto-" + hashlib.sha256(same.encode()).hexdigest()[:24]
     if not isinstance(key, str) or not 0 < len(key) <= 200:
         raise ConfigError("`idempotency_key` must be text of 1 to 200 characters")
+    if VERSIONED in key and verified(secret, key.rpartition(":")[2]) is not None:
+        why = "an evaluator's name and a trace id are its own key; write another"
+        raise ConfigError(f"`idempotency_key` is {key!r}; {why}")
     return {
         "key": key,
         "at": at,

@@ -115,6 +115,15 @@ def test_nobody_scores_for_an_evaluator_or_for_those_who_label(metric):
         row_of(metric=metric)
 
 
+def test_nobody_claims_the_key_under_which_an_evaluator_will_score():
+    other = sign(SECRET, "fedcba9876543210")
+
+    for trace_id in (TRACE, other):
+        with pytest.raises(ConfigError, match="evaluator"):
+            row_of(idempotency_key=f"polite@2:{trace_id}")
+    assert row_of(idempotency_key="ada@example.org:7")["key"] == "ada@example.org:7"
+
+
 def test_the_longest_key_and_another_metric_are_kept():
     row = row_of(idempotency_key="k" * 200, metric="tone")
 
