@@ -17,11 +17,14 @@ from pydantic import BaseModel, ConfigDict
 from engine.config.protection import Clients
 from engine.errors import ClusterError
 from serve_apps.protection.proxy import proxy_variables
+from serve_apps.protection.standin import write_starter
 
 Profile = Literal["fast", "plain"]
 START_S = 60.0
 STOP_S = 20.0
 OBJECT_STORE_BYTES = 80_000_000
+STARTER = "front-proxy"
+"""What Serve starts HAProxy by, in the workspace."""
 
 
 class Cluster(BaseModel):
@@ -64,6 +67,8 @@ def environment(
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
         "RAY_SERVE_LOG_TO_STDERR": "0",
+        # There is no other node that a node which is ended could hand its replicas to.
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "OMP_NUM_THREADS": "1",
@@ -83,7 +88,8 @@ def environment(
             "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports[10]),
             "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{short}/haproxy/haproxy.cfg",
             "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{short}/haproxy/admin.sock",
-            # As Serve has it, nobody would be served for half a minute after its proxy died.
+            "RAY_SERVE_HAPROXY_BINARY_PATH": str(root.resolve() / STARTER),
+            # As Serve has it, its proxy would be replaced half a minute after it died.
             "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
             **proxy_variables(clients),
         }
@@ -108,7 +114,10 @@ def start_head(
         raise ClusterError(f"port {port} is taken; choose another with --port")
     ports = free_ports(11)
     variables = os.environ | environment(profile, root, ports, clients)
-    Path(short_folder(root), "haproxy").mkdir(parents=True, exist_ok=True)
+    proxy = Path(short_folder(root), "haproxy")
+    proxy.mkdir(parents=True, exist_ok=True)
+    if profile == "fast":
+        write_starter(root / STARTER, proxy)
     command = [
         str(Path(sys.executable).with_name("ray")),
         *("start", "--head", "--block", "--disable-usage-stats"),

@@ -23,6 +23,7 @@ from serve_apps.demand import Demand, raised
 from serve_apps.history import History
 from serve_apps.leases import Leases
 from serve_apps.names import CONTROL, INLINE, NAMESPACE
+from serve_apps.protection.standin import LOOK_S, stand_in_here
 from serve_apps.seating import Key, Seat, Seating, draining, unfit, wanted
 from serve_apps.snapshot import Snapshot, WorkflowSnapshot
 from serve_apps.telemetry import table
@@ -87,6 +88,8 @@ class Control:
                 loop.create_task(self._forever(self._compact, COMPACT_S)),
                 loop.create_task(self._forever(self._ushers.call_roll, ROLL_CALL_S)),
             ]
+            if stand_in := stand_in_here():
+                self._tasks.append(loop.create_task(self._forever(stand_in.look, LOOK_S)))
 
     async def watch(self, revision: int, timeout_s: float) -> Snapshot | None:
         """The snapshot as soon as it differs from `revision`, or None when nothing changed."""
