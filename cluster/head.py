@@ -67,6 +67,7 @@ def environment(
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
         "RAY_SERVE_LOG_TO_STDERR": "0",
+        "RAY_preload_python_modules": "serve_apps.lean",
         # There is no other node that a node which is ended could hand its replicas to.
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "HF_HUB_OFFLINE": "1",

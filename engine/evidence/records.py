@@ -1,9 +1,11 @@
 """The facts that serving writes, as columns."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import polars as pl
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Kind = Literal["exposure", "trace", "feedback"]
 
@@ -75,8 +77,11 @@ FEEDBACK = pa.schema(
 SCHEMAS: dict[Kind, pa.Schema] = {"exposure": EXPOSURE, "trace": TRACE, "feedback": FEEDBACK}
 
 
-def empty(kind: Kind) -> pl.DataFrame:
+def empty(kind: Kind) -> "pl.DataFrame":
     """An empty table of this kind, with the reader's `batch` column."""
+    # Whoever only writes facts needs none of its 14 MB.
+    import polars as pl
+
     table = SCHEMAS[kind].append(pa.field("batch", pa.int64())).empty_table()
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)

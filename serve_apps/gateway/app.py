@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ray
 from ray import serve
 
 from engine.books.secret import workspace_secret
 from engine.config.workflow import Workflow
-from serve_apps.answering import Answering
 from serve_apps.channel.lines import Lines
 from serve_apps.embedding import Embedding
 from serve_apps.gateway.desk import Desk
@@ -26,6 +28,9 @@ from serve_apps.gateway.traffic import Traffic
 from serve_apps.grpc.service import AgentServiceMethods
 from serve_apps.names import CONTROL, NAMESPACE
 from serve_apps.recorder import Recorder
+
+if TYPE_CHECKING:
+    from serve_apps.answering import Answering
 
 WATCH_S = 10.0
 RETRY_S = 0.2
@@ -53,15 +58,8 @@ class Gateway(AgentServiceMethods):
         self._recorder = Recorder(Path(root))
         self._lines = Lines(self._secret, settings.deploy.choice)
         self._embedding = Embedding()
-        self._inline = Answering(
-            Path(root),
-            self._embedding,
-            endpoints,
-            api_key,
-            kept=INLINE_KEPT,
-            recent=self._embedding.recent,
-        )
-        self._dispatcher = Dispatcher(self._lines, self._inline)
+        self._answers_by = Path(root), endpoints, api_key
+        self._dispatcher = Dispatcher(self._lines, lambda: self._inline)
         self.desk = Desk(
             self._secret,
             self._traffic,
@@ -96,8 +94,24 @@ class Gateway(AgentServiceMethods):
         """What Serve calls for every HTTP request and WebSocket."""
         return self._front
 
+    @cached_property
+    def _inline(self) -> "Answering":
+        from serve_apps.answering import Answering
+
+        root, endpoints, api_key = self._answers_by
+        return Answering(
+            root,
+            self._embedding,
+            endpoints,
+            api_key,
+            kept=INLINE_KEPT,
+            recent=self._embedding.recent,
+        )
+
     async def warm(self, workflow: str, variant: str) -> str:
         """Build a variant that this gateway answers for by itself."""
+        # Not before it is needed: it is a third of what a gateway takes, and most need none of it.
+        await asyncio.to_thread(importlib.import_module, "serve_apps.answering")
         await self._inline.warm(workflow, variant)
         return "ready"
 
@@ -125,7 +139,8 @@ class Gateway(AgentServiceMethods):
                 await task
         await self._tasking.close()
         await self.desk.close()
-        await self._inline.close()
+        if "_inline" in vars(self):
+            await self._inline.close()
         self._lines.close()
         self._recorder.close()
         self._seen.close()

@@ -3,18 +3,20 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
 from engine.errors import DeadlineError, TrimtabError, UpstreamError
-from serve_apps.answering import Answering
 from serve_apps.channel.lines import LineLostError, Lines
 from serve_apps.gateway.call import Json
 from serve_apps.gateway.traffic import Route
 from serve_apps.names import INLINE
+
+if TYPE_CHECKING:
+    from serve_apps.answering import Answering
 
 TRIES = 3
 GRACE_S = 0.5
@@ -30,7 +32,8 @@ class Dispatcher:
     anew starts a new router.
     """
 
-    def __init__(self, lines: Lines, inline: Answering) -> None:
+    def __init__(self, lines: Lines, inline: Callable[[], "Answering"]) -> None:
+        """`inline` is asked for who answers here once a workflow is placed so."""
         self._lines = lines
         self._inline = inline
         self._slots: dict[str, Any] = {}
@@ -76,7 +79,7 @@ class Dispatcher:
 
     async def _asked(self, slot: str, request: Json, ear: "Ear | None") -> Json:
         if slot == INLINE:
-            return await self._inline.answer(request, ear)
+            return await self._inline().answer(request, ear)
         if line := self._lines.choose(slot):
             return await line.ask(request, ear)
         answer: Json = await self._handle(slot).answer.remote(request)
@@ -99,7 +102,7 @@ class Dispatcher:
             UpstreamError: The slot does not answer.
         """
         if slot == INLINE:
-            return await self._inline.questions(workflow)
+            return await self._inline().questions(workflow)
         found: list[Json] = await _called(self._handle(slot).questions.remote(workflow))
         return found
 
@@ -111,7 +114,7 @@ class Dispatcher:
             UpstreamError: The slot does not answer.
         """
         if slot == INLINE:
-            return await self._inline.decide(workflow, question, said)
+            return await self._inline().decide(workflow, question, said)
         found: Json = await _called(self._handle(slot).decide.remote(workflow, question, said))
         return found
 

@@ -109,7 +109,7 @@ async def ground(root, *, placement="slot", script=None, **settings):
         registry = Registry()
         seen = Seen(root, workflow.observability, registry.instrument)
         stack.callback(seen.close)
-        dispatcher = Dispatcher(lines, answering)
+        dispatcher = Dispatcher(lines, lambda: answering)
         desk = Desk(secret, traffic, guard, recorder, dispatcher, seen)
         tasking = Tasking(root, secret, desk, traffic, seen, TaskSettings())
         stack.push_async_callback(tasking.close)
