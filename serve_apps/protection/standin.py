@@ -15,8 +15,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import ray
-
 log = logging.getLogger("trimtab.control")
 
 LOOK_S = 0.1
@@ -107,6 +105,9 @@ def stand_in_here() -> StandIn | None:
     """The stand-in for this node's front proxy, by the environment; None without HAProxy."""
     if BINARY not in os.environ:
         return None
+    # Here, because whoever only writes a starter needs no Ray.
+    import ray
+
     # Serve keeps the files of each node in a folder of its own.
     node = ray.get_runtime_context().get_node_id()
     configuration = Path(os.environ[CONFIGURATION])

@@ -7,7 +7,6 @@ from engine.errors import ConfigError
 from engine.workflow.caching.guarded import GuardedStore
 from engine.workflow.caching.levels import Levels
 from engine.workflow.caching.memory import MemoryStore
-from engine.workflow.caching.redis import RedisStore
 from engine.workflow.caching.sqlite import SqliteStore
 from engine.workflow.caching.store import Store
 
@@ -32,6 +31,9 @@ def shared(url: str) -> Store:
         case "sqlite" if rest.startswith("/") and len(rest) > 1:
             return SqliteStore(Path(rest.removeprefix("/")).expanduser())
         case "redis" | "rediss" | "valkey" | "valkeys" if rest:
+            # Most processes have none, and its client takes 7 MB.
+            from engine.workflow.caching.redis import RedisStore
+
             return RedisStore(url)
         case _:
             raise ConfigError(
