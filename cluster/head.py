@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -85,8 +86,8 @@ def environment(
             "RAY_SERVE_HAPROXY_NBTHREAD": "2",
             "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports[0]),
             "RAY_SERVE_HAPROXY_STATS_PORT": str(ports[1]),
-            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports[9]),
-            "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports[10]),
+            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports[8]),
+            "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports[9]),
             "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{short}/haproxy/haproxy.cfg",
             "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{short}/haproxy/admin.sock",
             "RAY_SERVE_HAPROXY_BINARY_PATH": str(root.resolve() / STARTER),
@@ -97,14 +98,31 @@ def environment(
     return variables
 
 
-def start_head(
+@dataclass(frozen=True)
+class Launched:
+    """A Ray head that is starting."""
+
+    cluster: Cluster
+    root: Path
+    process: "subprocess.Popen[bytes]"
+
+    def ready(self) -> Cluster:
+        """Wait until it is up.
+
+        Raises:
+            ClusterError: It did not come up in time.
+        """
+        _wait_for(int(self.cluster.address.rpartition(":")[2]), self.process, self.root)
+        return self.cluster
+
+
+def launch_head(
     root: Path, *, profile: Profile, port: int, dashboard: bool, clients: Clients
-) -> Cluster:
-    """Start a Ray head for this workspace and record it.
+) -> Launched:
+    """Begin to start a Ray head for this workspace, and record it.
 
     Raises:
-        ClusterError: The workspace's cluster runs already, the HTTP port is taken, or Ray did
-            not come up in time.
+        ClusterError: The workspace's cluster runs already, or the HTTP port is taken.
     """
     known = load(root)
     if known is not None and known.is_alive:
@@ -123,12 +141,14 @@ def start_head(
         str(Path(sys.executable).with_name("ray")),
         *("start", "--head", "--block", "--disable-usage-stats"),
         f"--port={ports[2]}",
-        f"--ray-client-server-port={ports[3]}",
-        f"--dashboard-port={ports[4]}",
-        f"--dashboard-agent-listen-port={ports[5]}",
-        f"--dashboard-agent-grpc-port={ports[6]}",
-        f"--runtime-env-agent-port={ports[7]}",
-        f"--metrics-export-port={ports[8]}",
+        # No machines are added by themselves, and no driver wants to see what others log.
+        *("--no-monitor", "--include-log-monitor=false"),
+        f"--ray-client-server-port={ports[10]}",
+        f"--dashboard-port={ports[3]}",
+        f"--dashboard-agent-listen-port={ports[4]}",
+        f"--dashboard-agent-grpc-port={ports[5]}",
+        f"--runtime-env-agent-port={ports[6]}",
+        f"--metrics-export-port={ports[7]}",
         f"--include-dashboard={str(dashboard).lower()}",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
         f"--temp-dir={short_folder(root)}/ray",
@@ -139,16 +159,15 @@ def start_head(
         process = subprocess.Popen(
             command, env=variables, stdout=log, stderr=log, start_new_session=True
         )
-    _wait_for(ports[2], process, root)
     cluster = Cluster(
         address=f"127.0.0.1:{ports[2]}",
         url=f"http://127.0.0.1:{port}",
         pid=process.pid,
         profile=profile,
-        dashboard=f"http://127.0.0.1:{ports[4]}" if dashboard else None,
+        dashboard=f"http://127.0.0.1:{ports[3]}" if dashboard else None,
     )
     record(root, cluster)
-    return cluster
+    return Launched(cluster, root, process)
 
 
 def record(root: Path, cluster: Cluster) -> None:

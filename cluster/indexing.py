@@ -15,7 +15,7 @@ from engine.config.workflow import Workflow
 from engine.errors import ClusterError
 from engine.workflow.building import reads
 from engine.workflow.embedding import FloatArray, MiniLm
-from engine.workflow.retrieval.store import load_store
+from engine.workflow.retrieval.store import is_stored, load_store
 
 CUTTING = ("rag.corpus", "rag.chunker", "rag.chunk_chars")
 """Parameters of which each setting has an index of its own."""
@@ -40,10 +40,15 @@ def build_indexes(root: Path, workflows: Sequence[Workflow]) -> None:
     Raises:
         ClusterError: An index could not be built.
     """
-    wanted = {one.rag.retrieval.model_dump_json() for one in workflows if reads(one)}
+    cache = root / "cache"
+    wanted = {
+        one.rag.retrieval.model_dump_json()
+        for one in workflows
+        if reads(one) and not is_stored(cache, one.rag.retrieval)
+    }
     if not wanted:
         return
-    command = [sys.executable, "-m", "cluster.indexing", str(root / "cache"), *sorted(wanted)]
+    command = [sys.executable, "-m", "cluster.indexing", str(cache), *sorted(wanted)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise ClusterError(f"the index could not be built: {done.stderr.strip()[-2000:]}")

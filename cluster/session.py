@@ -3,17 +3,14 @@
 import contextlib
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ray
-from ray.serve.config import gRPCOptions
-
-from cluster.head import Cluster, Profile, load, record, short_folder, start_head, stop_head
-from cluster.indexing import build_indexes
+from cluster.head import Cluster, Profile, launch_head, load, record, short_folder, stop_head
 from cluster.tls import check_certificate, renew_front, start_front, stop_front
 from engine.books.backup import check_books
 from engine.books.secret import workspace_secret
@@ -23,11 +20,10 @@ from engine.errors import ClusterError, ConfigError
 from engine.experiment.entries import Decision, Installed
 from engine.experiment.state import State
 from engine.experiment.variant import variant_of
-from search.active import write_active_of
-from search.books import Decisions
-from search.selector import start_selector
-from serve_apps.deploy import deploy, grpc_at, wait_until_seated
 from serve_apps.names import CONTROL, NAMESPACE
+
+if TYPE_CHECKING:
+    from ray.serve.config import gRPCOptions
 
 
 def connect(root: Path) -> Cluster:
@@ -36,6 +32,8 @@ def connect(root: Path) -> Cluster:
     Raises:
         ClusterError: None is up, or this process is the driver of another one.
     """
+    import ray
+
     cluster = _require(load(root), root)
     if ray.is_initialized():
         joined = ray.get_runtime_context().gcs_address
@@ -73,10 +71,12 @@ class Beside:
     """Whoever asks over gRPC is told what is offered; for development."""
 
     @property
-    def ingress(self) -> gRPCOptions | None:
+    def ingress(self) -> "gRPCOptions | None":
         """What Serve is told of gRPC."""
         if self.grpc_port is None:
             return None
+        from serve_apps.deploy import grpc_at
+
         return grpc_at(self.grpc_port, reflection=self.reflection)
 
     @property
@@ -104,22 +104,26 @@ def bring_up(
     root.mkdir(parents=True, exist_ok=True)
     check_books(root)
     workspace_secret(root)
-    build_indexes(root, [workflow])
     beside = beside or Beside()
     if beside.tls is not None:
         check_certificate(beside.tls)
     clients = workflow.protection.clients
-    cluster = start_head(root, profile=profile, port=port, dashboard=dashboard, clients=clients)
+    head = launch_head(root, profile=profile, port=port, dashboard=dashboard, clients=clients)
     try:
+        # What a driver needs takes as long to import as Ray to start.
+        import ray
+
+        from cluster.indexing import build_indexes
+        from search.selector import start_selector
+        from serve_apps.deploy import deploy, wait_until_seated
+
+        build_indexes(root, [workflow])
+        cluster = head.ready()
         connect(root)
         seq = install(root, workflow)
-        grpc = (
-            None
-            if beside.grpc_port is None
-            else grpc_at(beside.grpc_port, reflection=beside.reflection)
-        )
-        deploy(root, workflow, port=port, grpc=grpc)
-        ray.get(start_selector(root).start.remote())
+        selecting = start_selector(root).start.remote()
+        deploy(root, workflow, port=port, grpc=beside.ingress)
+        ray.get(selecting)
         wait_until_seated(control(), workflow.workflow, seq)
         if beside.tls is not None:
             front = start_front(
@@ -136,7 +140,9 @@ def bring_up(
 
 def take_down(root: Path) -> bool:
     """Leave the cluster and end it; False when none was up."""
-    if ray.is_initialized():
+    # Who has not even imported Ray has joined nothing.
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
         ray.shutdown()
     stop_front(_front_folder(root))
     return stop_head(root)
@@ -158,6 +164,9 @@ def install(root: Path, workflow: Workflow) -> int:
     Raises:
         ConfigError: An experiment or a ramp is open on what is installed now.
     """
+    from search.active import write_active_of
+    from search.books import Decisions
+
     decisions = Decisions(root)
     config = workflow.model_dump(mode="json")
 
@@ -184,6 +193,8 @@ def install(root: Path, workflow: Workflow) -> int:
 
 def control() -> Any:
     """The control actor of the cluster that this driver is connected to."""
+    import ray
+
     return ray.get_actor(CONTROL, NAMESPACE)
 
 

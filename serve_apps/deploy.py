@@ -47,15 +47,16 @@ def deploy(
         ClusterError: A part did not become ready in time.
     """
     logging = serve_logs(workflow.observability.logs)
+    slots = tuple(slot_name(number) for number in range(workflow.deploy.slots))
+    places, api_key = endpoints(workflow, port)
+    # Its process starts beside Serve's own; it looks for slots only once there is Serve.
+    control = start_control(root, list(slots), workflow.observability)
     serve.start(
         http_options=HTTPOptions(host="127.0.0.1", port=port),
         grpc_options=grpc,
         logging_config=logging,
     )
-    slots = tuple(slot_name(number) for number in range(workflow.deploy.slots))
-    places, api_key = endpoints(workflow, port)
-    control = start_control(root, list(slots), workflow.observability)
-    ray.get(control.start.remote())
+    started = control.start.remote()
     # Serve's proxy for gRPC, too, is not ready before it knows of an app with a path.
     # The gateway first: until it is there, clients are told that there is no such path.
     targets = [
@@ -74,6 +75,7 @@ def deploy(
         for slot in slots
     ]
     serve.run_many(targets)
+    ray.get(started)
     return Deployment(url=f"http://127.0.0.1:{port}", slots=slots)
 
 

@@ -62,8 +62,7 @@ async def load_store(
         ConfigError: The corpus is missing or holds no text.
     """
     texts = await asyncio.to_thread(corpus_of, settings.corpus)
-    version = embedding_version() if version is None else version
-    folder = cache / f"store-{_key(texts, settings.chunking, version)}"
+    folder = _folder(cache, texts, settings, version)
     if not await asyncio.to_thread(folder.exists):
         await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
         async with _alone(folder.with_suffix(".lock")):
@@ -74,6 +73,15 @@ async def load_store(
                 vectors = await _embedded(chunks, embed, progress)
                 await asyncio.to_thread(write_store, folder, chunks, vectors)
     return await asyncio.to_thread(open_store, folder)
+
+
+def is_stored(cache: Path, settings: Retrieval) -> bool:
+    """Whether the index that these settings need is there.
+
+    Raises:
+        ConfigError: The corpus is missing.
+    """
+    return _folder(cache, corpus_of(settings.corpus), settings).exists()
 
 
 def write_store(
@@ -120,6 +128,13 @@ async def _alone(lock: Path) -> AsyncIterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _folder(
+    cache: Path, texts: Mapping[str, str], settings: Retrieval, version: str | None = None
+) -> Path:
+    version = embedding_version() if version is None else version
+    return cache / f"store-{_key(texts, settings.chunking, version)}"
 
 
 def _key(texts: Mapping[str, str], chunking: Chunking, version: str) -> str:
