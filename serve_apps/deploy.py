@@ -58,11 +58,12 @@ def deploy(
     )
     started = control.start.remote()
     # Serve's proxy for gRPC, too, is not ready before it knows of an app with a path.
-    # The gateway first: until it is there, clients are told that there is no such path.
+    # The embedder takes longest, and slots wait for it. Of those with a path the gateway is first:
+    # until it is there, clients are told that there is no such path.
     targets = [
+        _target(embedder_app(workflow.deploy.embeddings), EMBEDDER, None, logging),
         _target(gateway_app(root, places, api_key, workflow), GATEWAY, "/", logging),
         _target(embedded_app(workflow.deploy.models), EMBEDDED, EMBEDDED_PREFIX, logging),
-        _target(embedder_app(workflow.deploy.embeddings), EMBEDDER, None, logging),
     ]
     targets += [
         RunTarget(

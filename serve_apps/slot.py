@@ -1,9 +1,11 @@
 """A Serve application that can seat any variant of any installed workflow."""
 
 import asyncio
+import contextlib
+import importlib
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import serve
@@ -12,15 +14,21 @@ from engine.books.secret import workspace_secret
 from engine.config.observability import Observability
 from engine.config.workflow import Workflow
 from engine.errors import TrimtabError
-from serve_apps.answering import Answering
+from engine.workflow.run import Emit
 from serve_apps.channel.listener import Listener
 from serve_apps.embedding import Embedding
 from serve_apps.telemetry import table
 from serve_apps.telemetry.outside import Outside
 
+if TYPE_CHECKING:
+    from serve_apps.answering import Answering
+
 log = logging.getLogger("ray.serve")
 
 KEPT = 2
+UNWANTED_S = 60.0
+"""Who has no variant to seat makes ready for one after this time, not before: when a deployment
+starts, the processors belong to those that will serve."""
 DRAIN_S = 120.0
 """A replica that is taken away brings what it began to its end within this time."""
 
@@ -41,25 +49,21 @@ class Slot:
     ) -> None:
         # Serve awaits a constructor, whatever the type checker says.
         self._outside = Outside(Path(root), "slot", observability)
-        embedding = Embedding()
-        self._answering = Answering(
-            Path(root), embedding, endpoints, api_key, kept=KEPT, recent=embedding.recent
-        )
-        self._listener = Listener(workspace_secret(Path(root)), self._answering.answer)
+        self._answers_by = Path(root), endpoints, api_key
+        self._listener = Listener(workspace_secret(Path(root)), self.answer)
         host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         self._address = await self._listener.open(host)
         loop = asyncio.get_running_loop()
         self._warming: asyncio.Future[None] = loop.create_future()
         self._warming.set_result(None)
-        self._tasks = [
-            loop.create_task(self._answering.prime()),
-            loop.create_task(self._answering.resume()),
-            loop.create_task(self._outside.keep_telling(self._tell)),
-        ]
+        self._wanted = asyncio.Event()
+        self._made = loop.create_task(self._make())
+        self._tasks = [loop.create_task(self._outside.keep_telling(self._tell))]
 
     async def warm(self, workflow: str, variant: str) -> str:
         """Build this variant before it gets traffic; answers with the replica's address."""
-        await self._answering.warm(workflow, variant)
+        answering = await self._answering()
+        await answering.warm(workflow, variant)
         return self._address
 
     async def report(self, workflow: str, variant: str) -> tuple[str, float, bool]:
@@ -67,18 +71,20 @@ class Slot:
 
         At last, whether it has built this variant; one that has not begins to.
         """
-        is_warm = self._answering.is_warm(workflow, variant)
+        is_warm = self._made.done() and self._made.result().is_warm(workflow, variant)
         if not is_warm and self._warming.done():
             self._warming = asyncio.ensure_future(self._warmed(workflow, variant))
         return self._address, self._listener.load.since(), is_warm
 
-    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def answer(self, request: dict[str, Any], emit: Emit | None = None) -> dict[str, Any]:
         """Answer the last message of a conversation; failures come back as data."""
-        return await self._answering.answer(request)
+        answering = await self._answering()
+        return await answering.answer(request, emit)
 
     async def questions(self, workflow: str) -> list[dict[str, Any]]:
         """What people are waited for to say about a workflow's requests, oldest first."""
-        return await self._answering.questions(workflow)
+        answering = await self._answering()
+        return await answering.questions(workflow)
 
     async def decide(self, workflow: str, question: str, said: dict[str, Any]) -> dict[str, Any]:
         """Record what a person said, and bring the request that waited for it further.
@@ -87,21 +93,50 @@ class Slot:
             NotFoundError: Nobody asked that.
             ConfigError: It is no answer to the question.
         """
-        return await self._answering.decide(workflow, question, said)
+        answering = await self._answering()
+        return await answering.decide(workflow, question, said)
+
+    async def _answering(self) -> "Answering":
+        self._wanted.set()
+        # Who asks may go away; what is being made is for all.
+        return self._made.result() if self._made.done() else await asyncio.shield(self._made)
+
+    async def _make(self) -> "Answering":
+        """Import what answers, which takes longer than all else here, and have it ready."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(UNWANTED_S):
+                await self._wanted.wait()
+        await asyncio.to_thread(importlib.import_module, "serve_apps.answering")
+        from serve_apps.answering import Answering
+
+        root, endpoints, api_key = self._answers_by
+        embedding = Embedding()
+        answering = Answering(
+            root, embedding, endpoints, api_key, kept=KEPT, recent=embedding.recent
+        )
+        loop = asyncio.get_running_loop()
+        self._tasks += [
+            loop.create_task(answering.prime()),
+            loop.create_task(answering.resume()),
+        ]
+        return answering
 
     async def _warmed(self, workflow: str, variant: str) -> None:
         try:
-            await self._answering.warm(workflow, variant)
+            await self.warm(workflow, variant)
         except TrimtabError as error:
             log.warning("%s of %s can't be built yet: %s", variant, workflow, error)
 
     def _tell(self) -> None:
-        self._outside.meters.gauges(table.BREAKERS, self._answering.open_breakers)
+        if self._made.done():
+            self._outside.meters.gauges(table.BREAKERS, self._made.result().open_breakers)
 
     async def __del__(self) -> None:
         # Serve waits for the requests that it knows of, which these are not.
         await self._listener.close(DRAIN_S)
-        await self._answering.close()
+        if self._made.done():
+            await self._made.result().close()
+        self._made.cancel()
         self._outside.close()
 
 

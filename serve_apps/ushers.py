@@ -19,6 +19,8 @@ from serve_apps.names import GATEWAY
 from serve_apps.seating import Key, Seat
 
 SEAT_TIMEOUT_S = 60.0
+SOON_S = 0.3
+"""Between two tries while a deployment starts, whose processors have better to do."""
 AGAIN_S = 2.0
 ROLL_CALL_S = 1.0
 NOT_YET = (RayError, RayServeException, TimeoutError, RuntimeError)
@@ -106,7 +108,7 @@ class Ushers:
                     return
             # Whoever brought the slot up again has begun with one replica.
             self._scaled.pop(slot, None)
-            await asyncio.sleep(0.1 if time.monotonic() < slowly else AGAIN_S)
+            await asyncio.sleep(SOON_S if time.monotonic() < slowly else AGAIN_S)
 
     async def _warm_inline(self, seat: Seat) -> None:
         slowly = time.monotonic() + SEAT_TIMEOUT_S
@@ -117,7 +119,7 @@ class Ushers:
                     self.failed.pop(_named(seat), None)
                     await self._told()
                     break
-            await asyncio.sleep(0.1 if time.monotonic() < slowly else AGAIN_S)
+            await asyncio.sleep(SOON_S if time.monotonic() < slowly else AGAIN_S)
         del self._busy[seat.key]
 
     async def _asked(
