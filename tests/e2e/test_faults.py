@@ -9,6 +9,7 @@ import psutil
 import pytest
 import ray
 
+from cluster.chaos.family import family
 from cluster.session import connect, control
 from engine.books.store import Store
 from search.books import Decisions
@@ -21,6 +22,8 @@ SATURATED = 2_000.0
 """More requests a second than are answered: every user has one in flight."""
 FROZEN_S = 0.5
 WHOLE_S = 10.0
+FRONT_S = 1.5
+"""In the front proxy's place another serves within this time."""
 DYING_S = 0.25
 """For so long the kernel may still take a request for a process that is dying: whoever failed asks
 again at once, and may meet it a second time."""
@@ -146,3 +149,19 @@ def test_killing_the_control_actor_fails_nothing(served, crowd_of):
     assert longest_silence_s(lines, at) < WHOLE_S
     assert lost(served, lines) == set()
     assert ray.get(control().status.remote())["pid"] != pid
+
+
+def test_killing_the_front_proxy_leaves_nobody_unserved_for_long(served, crowd):
+    fronts = family(served.root).get("haproxy", [])
+    front = [one.pid for one in fronts if "haproxy.cfg" in " ".join(one.cmdline())]
+    if not front:
+        pytest.skip("the plain profile has no HAProxy")
+    crowd.wait_for(200)
+
+    at = killed(max(front))
+    crowd.wait_for(900, timeout_s=60)
+    lines = crowd.go_home()
+
+    assert in_flight(lines, at)
+    assert longest_silence_s(lines, at) < FRONT_S
+    assert lost(served, lines) == set()

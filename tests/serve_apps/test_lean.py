@@ -20,3 +20,13 @@ print(pandas.DataFrame({"a": [1]}).shape[0])
 """
 
     assert told_of(program) == ["False", "True", "1"]
+
+
+def test_gateways_and_slots_have_nothing_that_answers_before_it_is_needed():
+    program = """
+import sys
+import serve_apps.gateway.app, serve_apps.slot
+print(*(one in sys.modules for one in ("openai", "polars", "scipy", "tokenizers")))
+"""
+
+    assert told_of(program) == ["False"] * 4

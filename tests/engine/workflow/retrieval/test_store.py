@@ -5,7 +5,7 @@ import pytest
 
 from engine.config.retrieval import Chunking, Retrieval
 from engine.errors import ConfigError
-from engine.workflow.retrieval.store import load_store
+from engine.workflow.retrieval.store import is_stored, load_store
 from tests.engine.workflow.retrieval.stores import Letters, store_of
 
 
@@ -47,6 +47,16 @@ async def test_an_index_is_built_once(tmp_path, texts):
     assert built == len(first.passages) == embed.texts
     assert np.array_equal(first.dense.vectors, second.dense.vectors)
     assert [second.passages[n] for n in range(built)] == [first.passages[n] for n in range(built)]
+
+
+async def test_an_index_that_was_built_is_known_to_be_there(tmp_path, texts):
+    cache = tmp_path / "cache"
+    before = is_stored(cache, settings(texts))
+
+    await load_store(cache, settings(texts), Letters())
+
+    assert not before
+    assert is_stored(cache, settings(texts))
 
 
 async def test_two_builders_at_once_build_once(tmp_path, texts):
