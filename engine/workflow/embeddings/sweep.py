@@ -13,6 +13,8 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)
 ROUNDS = 3
 NEARLY = 0.97
 """A smaller batch that is this near to the best is the better one: nobody waits for its rest."""
+ENOUGH = 5
+"""Sizes that are always tried: by one or two texts a disturbed machine says little."""
 _SAMPLE = (
     "How do I sort a list in Python?",
     "What is the difference between a process and a thread, and when is one better?",
@@ -34,18 +36,36 @@ def swept(
     sizes: Sequence[int] = SIZES,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Swept]:
-    """The rate at each size, by the quickest of a few rounds, which other load disturbs least."""
+    """The rate at each size, by the quickest of a few rounds, which other load disturbs least.
+
+    Where twice a size gains nothing any more, twice that is not tried: a processor stops gaining
+    early, and who waits for its first answer waits for this.
+    """
     encode(_SAMPLE[:1])
+    first: list[float] = []
+    for size in sizes:
+        first.append(_seconds(encode, size, clock))
+        if _gains_no_more([each / took for each, took in zip(sizes, first, strict=False)]):
+            break
+    tried = sizes[: len(first)]
     # Round by round, so that other load meets all sizes alike.
-    rounds = [[_seconds(encode, size, clock) for size in sizes] for _ in range(ROUNDS)]
+    rounds = [first]
+    rounds += [[_seconds(encode, size, clock) for size in tried] for _ in range(ROUNDS - 1)]
     quickest = [min(seconds) for seconds in zip(*rounds, strict=True)]
-    return [Swept(size, size / least) for size, least in zip(sizes, quickest, strict=True)]
+    return [Swept(size, size / least) for size, least in zip(tried, quickest, strict=True)]
 
 
 def best(rates: Sequence[Swept]) -> int:
     """The smallest size that is nearly as quick as the quickest."""
     most = max(rate.texts_per_s for rate in rates)
     return min(rate.size for rate in rates if rate.texts_per_s >= NEARLY * most)
+
+
+def _gains_no_more(rates: Sequence[float]) -> bool:
+    """Whether the last two sizes, both of some texts, are no quicker than one before them."""
+    if len(rates) < ENOUGH:
+        return False
+    return max(rates[-2:]) * NEARLY <= max(rates[:-2])
 
 
 def _seconds(encode: Encode, size: int, clock: Callable[[], float]) -> float:
