@@ -8,7 +8,7 @@ import ray
 from prometheus_client.parser import text_string_to_metric_families
 
 from cluster.commands.monitoring import metrics_address
-from cluster.head import free_ports, start_head, stop_head
+from cluster.head import free_ports, launch_head, stop_head
 from engine.config.protection import Clients
 from serve_apps.telemetry import table
 from serve_apps.telemetry.table import TABLE
@@ -23,7 +23,7 @@ def root(tmp_path_factory):
         ray.shutdown()
     root = tmp_path_factory.mktemp("outside")
     (port,) = free_ports(1)
-    head = start_head(root, profile="plain", port=port, dashboard=False, clients=Clients())
+    head = launch_head(root, profile="plain", port=port, dashboard=False, clients=Clients()).ready()
     try:
         ray.init(head.address, log_to_driver=False, configure_logging=False)
         yield root
