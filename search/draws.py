@@ -60,13 +60,19 @@ class Draws:
         fitting: dict[str, Scalar] = {}
         settings: dict[str, Setting] = {}
         for name, parameter in self.parameters.items():
-            if name in self._space.parameters and not self._space.searches(name, settings):
+            if not self._is_searched(name, settings):
                 continue
             value = params.get(name)
             known = value is not None and parameter.takes(value)
             fitting[name] = value if known and value is not None else drawn(parameter, rng)
-            settings |= changes_of(self._space, {name: fitting[name]})
+            if self._is_conditional:
+                settings |= changes_of(self._space, {name: fitting[name]})
         return fitting
+
+    def _is_searched(self, name: str, settings: Mapping[str, Setting]) -> bool:
+        if not self._is_conditional or name not in self._space.parameters:
+            return True
+        return self._space.searches(name, settings)
 
     def params_of(self, settings: Mapping[str, Setting]) -> dict[str, Scalar]:
         """What a variant's settings amount to as a proposal, where the space could hold them."""
@@ -82,6 +88,8 @@ class Draws:
 
     def is_forbidden(self, params: Params, settings: Mapping[str, Setting]) -> bool:
         """Whether the proposal, over these settings, holds a combination that is never proposed."""
+        if not self._space.forbidden:
+            return False
         return self._space.forbids({**settings, **changes_of(self._space, params)})
 
 
