@@ -12,11 +12,17 @@ from engine.experiment.window import Window
 
 
 def room_made(workflow: WorkflowState, experiment: Experiment) -> Reallocated | None:
-    """What the open trials give up so that another one fits; None where it does already."""
+    """What the open trials give up so that another one fits; None where it does already.
+
+    While a promising one has more than all usually have together, that goes on: a newcomer would
+    else cost it the traffic that its proof needs.
+    """
     windows = trials_of(workflow, experiment.experiment)
     taken = sum(one.share for one in windows)
     rounding = experiment.windows.concurrent
-    left = buckets(experiment.windows.exploration_cap) - buckets(experiment.windows.share)
+    usual, newcomer = buckets(experiment.windows.exploration_cap), buckets(experiment.windows.share)
+    boosted = buckets(experiment.windows.most) - newcomer
+    left = boosted if min(taken, boosted) > usual else usual - newcomer
     if taken <= left + rounding:
         return None
     shares = fitted({one.id: one.share * left / taken for one in windows}, left)

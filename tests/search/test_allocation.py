@@ -138,7 +138,7 @@ def test_fitted_shares_never_exceed_what_there_is(wanted, total):
     assert total < LEAST * len(wanted) or min(shares.values()) >= LEAST
 
 
-def test_open_trials_make_room_for_one_more(tmp_path):
+def test_a_leader_keeps_its_boost_beside_one_more(tmp_path):
     stage = Stage(tmp_path, experiment_of(**windows(boost_cap=0.8)))
     first = stage.life("good", **PARAMS["good"])._begin()
     boosted = Reallocated(
@@ -150,6 +150,20 @@ def test_open_trials_make_room_for_one_more(tmp_path):
 
     kinds = [entry.kind for entry in stage.decisions.ledger.read()][-2:]
     assert kinds == ["Reallocated", "WindowOpened"]
+    assert open_shares(stage) == {"good": 600_000, "bad": 200_000}
+    stage.close()
+
+
+def test_open_trials_make_room_for_one_more(tmp_path):
+    stage = Stage(tmp_path, experiment_of(**windows()))
+    first = stage.life("good", **PARAMS["good"])._begin()
+    wider = Reallocated(
+        experiment=NAME, workflow="docs", shares={first: 350_000}, cap=400_000, reason="it leads"
+    )
+    stage.append(wider)
+
+    stage.life("bad", **PARAMS["bad"])._begin()
+
     assert open_shares(stage) == {"good": 200_000, "bad": 200_000}
     stage.close()
 
