@@ -11,7 +11,7 @@ from engine.experiment.state import ExperimentState, State, WorkflowState
 from engine.experiment.variant import Variant
 from engine.experiment.verdict import Evidence, Verdict
 from engine.experiment.window import Window
-from engine.stats.alpha import Spent, next_alpha
+from engine.stats.alpha import Spent, next_alpha, returned
 from search.frozen import NO_HISTORY
 from search.room import room_made, trials_of
 
@@ -19,6 +19,9 @@ UNFIT = frozenset({"harm", "errors"})
 """Causes after which a candidate is never tried again against the same baseline."""
 CONCLUDED = UNFIT | {"srm", "latency", "futility", "budget", "rule"}
 """Causes for which the evidence is in: going on with it would only repeat the verdict."""
+RETURNING = CONCLUDED - {"srm"}
+"""Causes after which what is left of a window's level goes back to the alpha budget: it never goes
+on, and its evidence counts. Units that do not follow the split are no evidence."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ def ended_with(window: Window) -> Over:
 def level_of(workflow: WorkflowState, known: ExperimentState, experiment: Experiment) -> float:
     """The level of the experiment's next trial, among those that are left since a promotion.
 
-    Windows that continue an earlier one of the same pair spend nothing.
+    Windows that continue an earlier one of the same pair spend nothing; what the evidence of one
+    that has ended for good left of its level is there again.
 
     Raises:
         ConfigError: The budget is spent.
@@ -115,10 +119,24 @@ def level_of(workflow: WorkflowState, known: ExperimentState, experiment: Experi
         every = [Spent(window.alpha, before) for window, before in paid if not window.continues]
         return next_alpha(every, alpha=experiment.alpha, promotions=len(known.promoted))
     since = [workflow.windows[id_] for id_ in known.windows]
-    spent = [Spent(window.alpha, 0) for window in since if not window.continues]
+    newest = {(*window.continues, window.id)[0]: window for window in since}
+    spent = [
+        Spent(window.alpha, 0, _returned(newest[window.id], experiment))
+        for window in since
+        if not window.continues
+    ]
     before = workflow.launched.get(known.name, 0) - len({window.trial for window in since})
     left = experiment.windows.max_trials - max(before, 0)
     return next_alpha(spent, alpha=experiment.alpha, horizon=max(left, 1))
+
+
+def _returned(window: Window, experiment: Experiment) -> float:
+    """What came back of a window's level; planned looks have no evidence that could say."""
+    verdict = window.verdict
+    if verdict is None or verdict.cause not in RETURNING or experiment.policy != "trimtab":
+        return 0.0
+    log_e = verdict.figures.get("log_e")
+    return 0.0 if log_e is None else returned(window.alpha, log_e)
 
 
 def _refusal(

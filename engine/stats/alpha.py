@@ -6,10 +6,19 @@ before it, stays below alpha. Passing only the trials since the last promotion, 
 bound and Ville). Passing all trials for ever, with the promotions counted, bounds the false
 discovery rate by alpha: the e-value rule of Xu & Ramdas (2024, AISTATS). Both hold for any
 dependence between trials.
+
+The first bound allows to take back what a trial has not lost. Its level is a stake that is bet
+against "no better" at odds that are fair at best, so what the stake is worth, level times E, falls
+on average while the null is true, and the trial promotes when that is worth 1. When a trial ends
+for good its stake returns as far as it is left, at most whole. The rest of the budget, the worth of
+the open stakes on true nulls and the other open stakes as they were put down are then together a
+supermartingale from alpha on, which reaches 1 with a chance of at most alpha (Ville 1939); at most
+whole, because what a trial of a better candidate has won must not be lent to one that is no better.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp
 
 from engine.errors import ConfigError
 
@@ -28,6 +37,8 @@ class Spent:
     """Its level."""
     promotions_before: int
     """Promotions counted when it opened."""
+    returned: float = 0.0
+    """What came back of its level when it had ended for good; never with promotions counted."""
 
 
 def next_alpha(
@@ -45,7 +56,7 @@ def next_alpha(
     a little smaller, or a long search would leave nothing for its last. ``prior`` in [1/4, 4] is
     what is hoped of this one, fixed before its first unit. ``horizon`` is how many trials there
     will be at most: up to 32 share the budget evenly, which asks less of all but the first few. The
-    nats that a trial needs at alpha = 0.05:
+    nats that a trial needs at alpha = 0.05 where nothing returned:
 
     ========  =====  =====  =====  =====  =====  =====  =====
     trial         1      4      8     16     32     64    150
@@ -75,9 +86,14 @@ def next_alpha(
     return taken * (promotions + 1)
 
 
+def returned(level: float, log_e: float) -> float:
+    """Return what is left of a trial's level when it ends for good with this evidence."""
+    return level * exp(min(log_e, 0.0))
+
+
 def remaining(spent: Sequence[Spent], *, alpha: float) -> float:
-    """Return the part of alpha that no trial has taken, never below 0."""
+    """Return the part of alpha that no trial has taken and kept, never below 0."""
     if not 0.0 < alpha < 1.0:
         raise ConfigError(f"alpha is {alpha!r}; it lies between 0 and 1")
-    taken = sum(one.alpha / (one.promotions_before + 1) for one in spent)
+    taken = sum((one.alpha - one.returned) / (one.promotions_before + 1) for one in spent)
     return max(alpha - taken, 0.0)

@@ -1,11 +1,12 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError
-from engine.stats.alpha import Spent, next_alpha, remaining
+from engine.stats.alpha import Spent, next_alpha, remaining, returned
 
 
 def levels(trials, promotions=0):
@@ -115,3 +116,45 @@ def test_no_horizon_and_no_hope_overspends(priors, horizon):
         spent.append(Spent(next_alpha(spent, alpha=0.05, prior=prior, horizon=horizon), 0))
 
     assert sum(one.alpha for one in spent) <= 0.05 * (1.0 + 1e-9)
+
+
+@given(st.lists(st.tuples(st.floats(-9.0, 9.0), st.booleans()), max_size=80))
+def test_what_returns_is_never_more_than_what_was_put_down(history):
+    spent = []
+    for log_e, is_over in history:
+        level = next_alpha(spent, alpha=0.05)
+        back = returned(level, log_e) if is_over else 0.0
+        assert 0.0 <= back <= level
+        spent.append(Spent(level, 0, back))
+
+    assert 0.0 < remaining(spent, alpha=0.05) <= 0.05 * (1.0 + 1e-12)
+    assert sum(one.alpha - one.returned for one in spent) <= 0.05 * (1.0 + 1e-12)
+
+
+def test_what_a_trial_did_not_lose_makes_the_next_level_higher():
+    level = next_alpha([], alpha=0.05)
+    lost, kept = Spent(level, 0), Spent(level, 0, returned(level, math.log(0.8)))
+
+    assert returned(level, math.log(0.8)) == pytest.approx(0.8 * level)
+    assert returned(level, 3.0) == level
+    assert remaining([kept], alpha=0.05) == pytest.approx(0.05 - 0.2 * level)
+    assert next_alpha([kept], alpha=0.05) > next_alpha([lost], alpha=0.05)
+
+
+def test_stakes_that_return_prove_too_much_no_more_often_than_alpha():
+    # Fair coins at stakes of .3; a trial ends at half of its stake, and forty more follow it.
+    rng = np.random.default_rng(7)
+    proved = 0
+    for _ in range(400):
+        spent = []
+        for _ in range(40):
+            level = next_alpha(spent, alpha=0.2)
+            wealth = np.cumsum(np.log1p(0.3 * rng.choice([-1.0, 1.0], size=200)))
+            ends = (wealth <= math.log(0.5)) | (wealth >= math.log(1.0 / level))
+            end = float(wealth[int(ends.argmax())] if ends.any() else wealth[-1])
+            spent.append(Spent(level, 0, returned(level, end)))
+            if end >= math.log(1.0 / level):
+                proved += 1
+                break
+
+    assert proved / 400 <= 0.2 + 2.0 * math.sqrt(0.2 * 0.8 / 400)
