@@ -37,7 +37,7 @@ __all__ = [
     "figures_of",
 ]
 
-HOPELESS, LAST_HOPE = 0.1, 0.02
+HOPELESS, LAST_HOPE = 0.1, 0.01
 """Chances of a lift worth waiting for below which a window is given up: while further candidates
 wait for its place, and when none does. A window is looked at often, so the first gives up one in
 five that are worth it; it pays where the next may be better."""
