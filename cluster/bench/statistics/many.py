@@ -12,7 +12,7 @@ from cluster.bench.statistics.paths import BoolArray, Odds, counts, evidence, fa
 from cluster.bench.statistics.single import BASE, THIN
 from engine.config.experiment import Experiment
 from engine.config.paths import Setting
-from engine.stats.alpha import Spent, next_alpha
+from engine.stats.alpha import Spent, next_alpha, returned
 from engine.stats.arrays import FloatArray
 from engine.stats.moments import Moments
 from engine.stats.tally import LEVELS
@@ -25,6 +25,10 @@ BATCH = 500
 ALIKE = 0.05
 """Spread of the logarithm of a latency: so small that no guardrail on it delays anything."""
 TRIALS, CAMPAIGNS = 32, 100
+MANY = 150
+"""Trials of a long search between two promotions."""
+GIVEN_UP = -1.0
+"""Evidence at which a trial of that search ends."""
 LONGEST = 340_000
 """Units of the pair in a null path: 20 000 of the candidate's."""
 
@@ -113,9 +117,12 @@ def endless(runs: int, seed: int) -> list[Row]:
         goal="<= 0.05",
     )
     passed = float(each.mean()) <= 0.05
+    ended = _ended(200 * runs, seed)
+    long = np.array([_promotes_while_levels_return(rng, ended) for _ in range(10 * runs)])
     return [
         mean.model_copy(update={"passed": passed}),
         row,
+        rate("B3", f"any promotion in {MANY} trials whose levels return", long, 0.05),
         rate("B3", "article's rule at n = 1000: promotions a window", naive, None),
     ]
 
@@ -169,6 +176,30 @@ def _highest(paths: int, seed: int) -> FloatArray:
         growth += counts(rng, paths, 340, THIN, (BASE, BASE)) @ steps
         highest = np.maximum(highest, evidence(growth))
     return highest
+
+
+def _ended(paths: int, seed: int) -> FloatArray:
+    """The highest evidence of trials of equals that were given up, and that at their end."""
+    rng = np.random.default_rng(seed)
+    steps, growth = factors(Odds(pi=THIN)), np.zeros((paths, 4))
+    found, going = np.zeros((paths, 2)), np.arange(paths)
+    for _ in range(LONGEST // 340):
+        growth[going] += counts(rng, going.size, 340, THIN, (BASE, BASE)) @ steps
+        found[going, 1] = evidence(growth[going])
+        found[going, 0] = found[going].max(axis=1)
+        going = going[found[going, 1] > GIVEN_UP]
+    return found
+
+
+def _promotes_while_levels_return(rng: np.random.Generator, ended: FloatArray) -> bool:
+    """Whether any of many trials promotes when each gives back what it has not lost."""
+    spent: list[Spent] = []
+    for highest, end in rng.choice(ended, size=MANY):
+        alpha = next_alpha(spent, alpha=0.05)
+        if highest >= log(1.0 / alpha):
+            return True
+        spent.append(Spent(alpha, 0, returned(alpha, float(end))))
+    return False
 
 
 def _promotions(rng: np.random.Generator, highest: FloatArray, trials: int, *, resets: bool) -> int:
