@@ -67,7 +67,7 @@ def thompson_shares(
 ) -> tuple[float, ...]:
     """Shares of live traffic by the chance that a draw of the candidate is the largest.
 
-    Thompson (1933), from posteriors that are reshaped (Chapelle & Li 2011, section 3). Together
+    Thompson (1933), from posteriors that are reshaped (Chapelle & Li 2011). Together
     they are ``exploration``; each is at least ``floor`` of it. Good for "is any of them better than
     the baseline?", which needs no candidate told from another.
     """
