@@ -37,15 +37,20 @@ class Model:
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        self._process = subprocess.Popen(
-            _python("engine.testing.faults", "--port", str(self.port), "--seed", str(self._seed)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        if not self._process.stdout.readline():
-            raise ClusterError(f"the fault model did not listen on port {self.port}")
+        self._process = self._launched()
+        self._hear(self._process)
+
+    def away(self, seconds: float) -> None:
+        """Let nobody listen at its port for so long, however long a process takes to start."""
+        successor = self._launched("--when-told")
+        self._hear(successor)
+        self.kill()
+        time.sleep(seconds)
+        self._process = successor
+        assert successor.stdin is not None
+        successor.stdin.write("\n")
+        successor.stdin.flush()
+        self._hear(successor)
 
     def kill(self) -> None:
         """Kill it; connections to its port are refused from now on."""
@@ -62,6 +67,20 @@ class Model:
         """What was served since the script began, by fault; `left` are clients that gave up."""
         counts: dict[str, Any] = asyncio.run(FaultModel(self.port, 0).counts())
         return {**counts["served"], "left": counts["left"]}
+
+    def _launched(self, *further: str) -> "subprocess.Popen[str]":
+        settings = ("--port", str(self.port), "--seed", str(self._seed))
+        return subprocess.Popen(
+            _python("engine.testing.faults", *settings, *further),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def _hear(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None
+        if not process.stdout.readline():
+            raise ClusterError(f"the fault model did not listen on port {self.port}")
 
 
 class Serving:

@@ -36,4 +36,4 @@ def test_every_fault_of_the_subset_landed(report):
 def test_users_are_answered_all_the_same(report):
     failed = {name: report[name] for name in ("counts_with_retry", "recoveries")}
 
-    assert report["flaws"] == [], failed
+    assert report["flaws"] == [], json.dumps(failed)

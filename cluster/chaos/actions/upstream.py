@@ -33,11 +33,9 @@ def resetting(stage: Stage) -> Done:
 
 def refused(stage: Stage) -> Done:
     """Nobody listens at the model's port for a moment."""
-    stage.model.kill()
-    time.sleep(AWAY_S)
-    stage.model.start()
+    stage.model.away(AWAY_S)
     stage.play()
-    return Done(f"port {stage.model.port} was closed for {AWAY_S:g} s and more")
+    return Done(f"port {stage.model.port} was closed for {AWAY_S:g} s")
 
 
 def stalling(stage: Stage) -> Done:

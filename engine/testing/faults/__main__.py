@@ -20,8 +20,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--script", type=Path, help="a YAML or JSON file; without one it answers")
     parser.add_argument("--seed", type=int, default=0, help="of the random mix of faults")
+    parser.add_argument(
+        "--when-told", action="store_true", help="say so when ready, and listen at a line of input"
+    )
     given = parser.parse_args()
     script = load(given.script, Script) if given.script else Script()
+    if given.when_told:
+        _say({"ready": True})
+        sys.stdin.readline()
     asyncio.run(_serve(Server(script, given.seed), given.port))
 
 
@@ -33,11 +39,15 @@ async def _serve(server: Server, port: int) -> None:
     listening = await server.listen(port)
     watching = asyncio.create_task(_until_alone(stop))
     taken = listening.sockets[0].getsockname()[1]
-    sys.stdout.write(json.dumps({"port": taken}) + "\n")
-    sys.stdout.flush()
+    _say({"port": taken})
     await stop.wait()
     watching.cancel()
     listening.close()
+
+
+def _say(what: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 async def _until_alone(stop: asyncio.Event) -> None:
