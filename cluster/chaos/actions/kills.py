@@ -66,8 +66,9 @@ def freeze_slot(stage: Stage) -> Done:
     """A replica that stands still for a while, as one that blocks its loop does."""
     process = stage.one("slot")
     process.send_signal(signal.SIGSTOP)
-    stood_still = process.status() == psutil.STATUS_STOPPED
     time.sleep(STOPPED_S)
+    # Asked late: each of its threads stops when it is next looked at.
+    stood_still = process.status() == psutil.STATUS_STOPPED
     process.send_signal(signal.SIGCONT)
     return Done(f"slot {process.pid} stood still for {STOPPED_S:g} s" if stood_still else "")
 

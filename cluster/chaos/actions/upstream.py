@@ -9,6 +9,8 @@ from engine.testing.faults.outcomes import Status
 from engine.testing.faults.script import Match, Rule
 
 LASTS_S = 4.0
+LASTS_SLOW_S = 7.0
+"""Longer: who is kept waiting gives up only after the workflow's two seconds."""
 BROKEN_S = 3.0
 AWAY_S = 0.4
 
@@ -40,7 +42,7 @@ def refused(stage: Stage) -> Done:
 
 def stalling(stage: Stage) -> Done:
     """Some answers stand still before their headers or in their middle."""
-    return _mixed(stage, {"stalled": 0.03, "stalled_mid_body": 0.03})
+    return _mixed(stage, {"stalled": 0.03, "stalled_mid_body": 0.03}, lasts_s=LASTS_SLOW_S)
 
 
 def garbling(stage: Stage) -> Done:
@@ -51,7 +53,7 @@ def garbling(stage: Stage) -> Done:
 
 def dripping(stage: Stage) -> Done:
     """Some answers come byte by byte."""
-    return _mixed(stage, {"drip": 0.05})
+    return _mixed(stage, {"drip": 0.05}, lasts_s=LASTS_SLOW_S)
 
 
 def one_variant(stage: Stage) -> Done:
@@ -65,9 +67,9 @@ def one_variant(stage: Stage) -> Done:
     return Done(evidence, aimed_at=stage.candidate)
 
 
-def _mixed(stage: Stage, rates: Mapping[str, float]) -> Done:
+def _mixed(stage: Stage, rates: Mapping[str, float], *, lasts_s: float = LASTS_S) -> Done:
     stage.play(rates=dict(rates))
-    time.sleep(LASTS_S)
+    time.sleep(lasts_s)
     served = stage.model.served()
     stage.play()
     # Nobody waits for the end of an answer that stands still or drips.
