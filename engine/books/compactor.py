@@ -144,12 +144,13 @@ class Compactor:
 
     def _ship_spool(self, spool: SpoolRow, at: float) -> int:
         source = Source(spool.writer, self.root / spool.path, KINDS)
-        # taken before reading: a writer that is dead now adds nothing afterwards
-        dead = lock.take(lock_path(source.path)) if source.path.exists() else None
-        if dead is None and aside(self.root, Path("spools", source.path.name)).exists():
+        is_there = source.path.exists()
+        if not is_there and aside(self.root, Path("spools", source.path.name)).exists():
             # set aside, and died before this was written down
             self.catalogue.retire(source.writer, at)
             return 0
+        # taken before reading: a writer that is dead now adds nothing afterwards
+        dead = lock.take(lock_path(source.path)) if is_there else None
         try:
             count = self._ship_all(source, at)
             if dead is not None and not self._left(source):

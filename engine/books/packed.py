@@ -18,7 +18,7 @@ from engine.errors import StoreCorruptError
 LEVEL = 12
 """Beyond it a conversation costs ten times the time for one percent of its bytes."""
 DICTIONARY_BYTES = 512 * 1024
-"""Half as much stores 13 % more of conversations about half a megabyte of texts; twice as much
+"""Half as much stores 14 % more of conversations about half a megabyte of texts; twice as much
 stores 7 % less, for nearly three times the time."""
 SAMPLES_PER_BYTE = 8
 """How much text a byte of dictionary is learnt from; from less, it holds what is never repeated."""

